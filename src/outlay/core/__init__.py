@@ -1,0 +1,1 @@
+"""What everything else speaks: charges, spans, queries, settings, errors. Knows no cloud and no engine."""

@@ -1,0 +1,79 @@
+"""Files wherever they are: a local folder, or a bucket by its URL. One place for both sources and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from outlay.core.errors import OutlayError, StoreError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SCHEMES = ("s3", "gs", "abfss", "az")
+
+
+def is_remote(location: str) -> bool:
+    """Whether a location is a bucket's URL rather than a local path."""
+    return location.partition("://")[0] in SCHEMES and "://" in location
+
+
+def connect(options: Mapping[str, str] | None = None, location: str = "") -> DuckDBPyConnection:
+    """An in-memory DuckDB in UTC that never goes online by itself, and reads the bucket of `location` if it is one."""
+    import duckdb
+
+    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    con = duckdb.connect(config=config)
+    con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors of this connection are sessions of their own
+    if is_remote(location):
+        con.register_filesystem(filesystem(location, options or {}))
+    return con
+
+
+def filesystem(location: str, options: Mapping[str, str]) -> Any:
+    """The fsspec file system of a bucket, by obstore. `options` are those of the storage, such as AWS_REGION."""
+    from obstore.fsspec import FsspecStore
+
+    scheme = location.partition("://")[0]
+    keys = {key.lower(): value for key, value in options.items()}
+    client = {"allow_http": True} if keys.pop("aws_allow_http", keys.pop("allow_http", "")).lower() == "true" else {}
+    keys.pop("conditional_put", None)
+    return FsspecStore(scheme, client_options=client, **keys)
+
+
+def open_to_write(path: str, options: Mapping[str, str]) -> IO[bytes]:
+    """A new file to write bytes to, its folders made. Raises StoreError when that cannot be."""
+    if is_remote(path):
+        return cast("IO[bytes]", filesystem(path, options).open(path, "wb"))
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return Path(path).open("xb")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
+
+
+def remove(path: str, options: Mapping[str, str]) -> None:
+    """Delete a file if it is there; what cannot be deleted is left to later tidying."""
+    try:
+        if is_remote(path):
+            filesystem(path, options).rm(path)
+        else:
+            Path(path).unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """`text` as an SQL name."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def plain(error: Exception) -> str:
+    """The first sentence of a library's error: what happened, without its advice or its stack."""
+    return str(error).strip().split("\n", 1)[0] if not isinstance(error, OutlayError) else str(error)

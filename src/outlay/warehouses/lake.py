@@ -1,0 +1,297 @@
+"""The lake: a Delta Lake table in a folder or a bucket. Delta's log makes each replace one commit."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+from outlay.core import focus
+from outlay.core.errors import OutlayError, StoreError
+from outlay.core.ports import DayChange, Replaced
+from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, column_names, compile_query
+from outlay.core.span import Period, Span
+from outlay.objects import connect, is_remote, plain
+from outlay.warehouses._parquet import PartitionWriter, commit_action
+from outlay.warehouses._snapshot import DataFile, Snapshot, scan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from duckdb import DuckDBPyConnection
+
+COMMIT_ATTEMPTS = 50
+SMALL_FILES = 8
+
+
+class Lake(BaseModel):
+    """Charges as a Delta Lake table: Parquet files and a log, partitioned by source and billing month.
+
+    `path`             a local folder, or a bucket: s3://bucket/folder, abfss://..., gs://...
+    `storage_options`  what the bucket's client needs, such as AWS_REGION or AWS_ENDPOINT_URL
+    `keep_days`        how long old versions can still be read
+    `compression`      of the Parquet files: zstd (smaller) or lz4 (faster)
+
+    Any number of processes read while one writes. Two that write the same source go one after the other: the
+    second sees the first's commit, works out again what it has to replace, and commits then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = "./data"
+    storage_options: dict[str, SecretStr] = Field(default_factory=dict)
+    keep_days: int = Field(default=7, ge=1)
+    compression: str = Field(default="zstd", pattern="^(zstd|lz4)$")
+
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _table: Any = PrivateAttr(default=None)
+    _known: Snapshot | None = PrivateAttr(default=None)
+    _duck: Any = PrivateAttr(default=None)
+
+    # -- the four verbs of a warehouse -------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Create the table if it is not there."""
+        with self._reported("create"):
+            self._open(create=True)
+
+    def query(self, query: CostQuery) -> pa.Table:
+        """The answer, from the files that the table's newest version names."""
+        with self._reported("read"):
+            return self._ask(self._snapshot(), query)
+
+    def version(self) -> str:
+        """The number of the newest commit; '' while there is none."""
+        with self._reported("read"):
+            snapshot = self._snapshot()
+            return "" if snapshot.version < 0 else str(snapshot.version)
+
+    def replace(self, span: Span, rows: Iterable[pa.RecordBatch]) -> Replaced:
+        """One commit: the files with the span's old rows out, the files with its new ones in."""
+        with self._reported("write"):
+            self._open(create=True)
+            if span.version is not None and self._snapshot().holds(span, _identity(span)):
+                return Replaced(unchanged=True)
+            with self._writer(span) as writer:
+                writer.write(rows, span)
+                new = writer.close()
+                before, after = self._commit(span, new)
+            return self._told(span, before, after, new)
+
+    def maintain(self) -> None:
+        """Merge many small files of one month, then forget versions and files older than `keep_days`."""
+        from deltalake.exceptions import CommitFailedError
+
+        with self._reported("tidy"):
+            table = self._open(create=True)
+            for source, month in self._snapshot().crowded(SMALL_FILES):
+                try:
+                    table.optimize.compact([("source", "=", source), ("month", "=", month.isoformat())])
+                except CommitFailedError:
+                    continue  # somebody is writing there: the next run finds it still crowded
+            table.create_checkpoint()
+            table.vacuum(self.keep_days * 24, dry_run=False, enforce_retention_duration=False, full=True)
+            table.cleanup_metadata()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _ask(self, snapshot: Snapshot, query: CostQuery) -> pa.Table:
+        import pyarrow as pa
+
+        files = snapshot.within(query.days)
+        names = column_names(query)
+        if not files:
+            return pa.schema([(name, _answer_type(name)) for name in names]).empty_table()
+        compiled = compile_query(query, DuckDb(), self._cuts(snapshot), scan(files))
+        answer = self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
+        return answer.cast(pa.schema([(name, _answer_type(name)) for name in names]))
+
+    def _cuts(self, snapshot: Snapshot) -> Cuts:
+        if snapshot.cuts is None:
+            mixed = f"SELECT DISTINCT source, cut FROM {scan(snapshot.mixed)}"  # noqa: S608 - our own paths
+            looked = self._cursor().sql(mixed).fetchall() if snapshot.mixed else []
+            snapshot.cuts = snapshot.cuts_of(looked)
+        return snapshot.cuts
+
+    def _days(self, snapshot: Snapshot, source: str, days: Period) -> dict[tuple[Any, str], Any]:
+        answer = self._ask(snapshot, CostQuery(days, ("date",), (Filter("source", (source,)),), order="dimensions"))
+        return {(row["date"], row["currency"]): row["cost"] for row in answer.to_pylist()}
+
+    def _cursor(self) -> DuckDBPyConnection:
+        with self._lock:
+            if self._duck is None:
+                self._duck = connect(self._options, self.path)
+                self._duck.execute("SET GLOBAL parquet_metadata_cache = true")
+            return self._duck.cursor()
+
+    def _snapshot(self) -> Snapshot:
+        table = self._open(create=False)
+        with self._lock:
+            if table is None:
+                return Snapshot.empty()
+            table.update_incremental()
+            if self._known is None or self._known.version != table.version():
+                self._known = Snapshot.of(table, self._root)
+            return self._known
+
+    def _open(self, *, create: bool) -> DeltaTable | Any:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        with self._lock:
+            if self._table is None:
+                options = self._options
+                try:
+                    self._table = DeltaTable(self._root, storage_options=options)
+                except TableNotFoundError:
+                    if not create:
+                        return None
+                    self._table = _create(self._root, options, self.keep_days)
+            return self._table
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _commit(self, span: Span, new: list[DataFile]) -> tuple[Snapshot, Snapshot]:
+        """Commit `new` as all of the span; if somebody else wrote the source meanwhile, look again and retry."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import CommitFailedError
+
+        for attempt in range(COMMIT_ATTEMPTS):
+            # A table of its own: what conflicts is judged from the version that this attempt looked at.
+            table = DeltaTable(self._root, storage_options=self._options)
+            before = Snapshot.of(table, self._root)
+            gone = before.holding(span)
+            with self._writer(span) as writer:
+                writer.write(self._kept(gone, span), None)
+                kept = writer.close()
+                try:
+                    _log(table, span, gone, new + kept)
+                except CommitFailedError:
+                    writer.discard()
+                    time.sleep(random.uniform(0.5, 1.5) * min(0.02 * (attempt + 1), 0.5))  # noqa: S311 - jitter
+                    continue
+            return before, before.after(gone, new + kept)
+        raise StoreError(f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again")
+
+    def _kept(self, gone: list[DataFile], span: Span) -> Iterator[pa.RecordBatch]:
+        """The rows outside the span's days that share a file with rows inside."""
+        shared = [file for file in gone if span.days is not None and not file.lies_in(span.days)]
+        if span.days is None or not shared:
+            return iter(())
+        sql = (
+            f"SELECT {', '.join(focus.NAMES)} FROM {scan(shared)}"  # noqa: S608 - our own paths and columns
+            " WHERE charge_date < $start OR charge_date >= $end"
+        )
+        params = {"start": span.days.start, "end": span.days.end}
+        return iter(self._cursor().sql(sql, params=params).to_arrow_reader(16384))
+
+    def _told(self, span: Span, before: Snapshot, after: Snapshot, new: list[DataFile]) -> Replaced:
+        touched = before.holding(span) + new
+        if not touched:
+            return Replaced()
+        days = Period(min(each.first_day for each in touched), max(each.next_day for each in touched))
+        old = self._days(before, span.source, days)
+        now = self._days(after, span.source, days)
+        changes = [
+            DayChange(day, currency, old.get((day, currency)), now.get((day, currency), Decimal(0)))
+            for day, currency in sorted(old.keys() | now.keys())
+            if old.get((day, currency)) != now.get((day, currency))
+        ]
+        return Replaced(sum(each.rows for each in new), self._totals(new), changes)
+
+    def _totals(self, new: list[DataFile]) -> dict[str, Decimal]:
+        if not new:
+            return {}
+        days = Period(min(each.first_day for each in new), max(each.next_day for each in new))
+        answer = self._ask(Snapshot(-1, new), CostQuery(days))
+        return {row["currency"]: row["cost"] for row in answer.to_pylist()}
+
+    @contextmanager
+    def _writer(self, span: Span) -> Iterator[PartitionWriter]:
+        writer = PartitionWriter(self._root, self._options, span.source, self.compression, _identity(span))
+        try:
+            yield writer
+        except BaseException:
+            writer.discard()
+            raise
+
+    # -- where it is -------------------------------------------------------------------------------
+
+    @property
+    def _root(self) -> str:
+        folder = self.path.rstrip("/") + "/charges"
+        return folder if is_remote(folder) else str(Path(folder).absolute())
+
+    @property
+    def _options(self) -> dict[str, str]:
+        options = {key: value.get_secret_value() for key, value in self.storage_options.items()}
+        if self.path.startswith("s3://"):
+            options.setdefault("conditional_put", "etag")
+        return options
+
+    @contextmanager
+    def _reported(self, verb: str) -> Iterator[None]:
+        """Turn what the libraries raise into one sentence that names the store."""
+        import duckdb
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except OutlayError:
+            raise
+        except (DeltaError, duckdb.Error, OSError) as error:
+            raise StoreError(f"cannot {verb} the lake at {self.path}: {plain(error)}") from error
+
+
+def _create(root: str, options: dict[str, str], keep_days: int) -> DeltaTable:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    fields = [field.with_nullable(True) for field in focus.schema()]
+    return DeltaTable.create(
+        root,
+        pa.schema([*fields, pa.field("month", pa.date32())]),
+        mode="ignore",
+        partition_by=["source", "month"],
+        configuration={
+            "delta.logRetentionDuration": f"interval {keep_days} days",
+            "delta.dataSkippingStatsColumns": "charge_date,cut",  # what our log holds of each file, and all it needs
+        },
+        storage_options=options,
+    )
+
+
+def _answer_type(name: str) -> Any:
+    import pyarrow as pa
+
+    if name in {"date", "month", "provisional_from"}:
+        return pa.date32()
+    return focus.arrow_type("decimal" if name == "cost" else "string")
+
+
+def _log(table: DeltaTable, span: Span, gone: list[DataFile], new: list[DataFile]) -> None:
+    from deltalake import CommitProperties, Transaction
+
+    # Delta refuses a commit whose transaction id another commit used since our snapshot: that is what makes two
+    # writers of one source take turns, even where neither removes a file of the other.
+    turn = Transaction(f"replace {span.source}", time.time_ns())
+    table.create_write_transaction(
+        [*(commit_action(each, removed=True) for each in gone), *(commit_action(each) for each in new)],
+        mode="append",
+        schema=table.schema(),
+        partition_by=["source", "month"],
+        commit_properties=CommitProperties(max_commit_retries=COMMIT_ATTEMPTS, app_transactions=[turn]),
+    )
+
+
+def _identity(span: Span) -> str:
+    """A delivery's identity as part of a file's name; '' for days asked of an API."""
+    return "" if span.version is None else blake2b(span.version.encode(), digest_size=8).hexdigest()
