@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from outlay.core import plugins
 from outlay.core.document import Document, Key, Place, Tree, read
@@ -21,9 +20,11 @@ from outlay.core.fit import environment, fit, unknown
 from outlay.core.settings import SECTIONS, Settings, State
 
 if TYPE_CHECKING:
-    from outlay.core.ports import Source, Warehouse
+    from outlay.core.ports import Source
 
 FILE = "outlay.yaml"
+DEFAULT_STORE = "lake"
+DEFAULT_FOLDER = "data"
 PREFIX = "OUTLAY__"
 TEMPLATE = Path(__file__).with_name("template.yaml")  # what `outlay init` writes
 
@@ -31,25 +32,28 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def load(path: Path | None, env: Mapping[str, str], cwd: Path) -> Settings:
-    """The settings of the file `path`, else of the file OUTLAY_CONFIG names, else of outlay.yaml in `cwd`, if any.
+    """The settings of the file `path`, else of the one OUTLAY_CONFIG names, else of outlay.yaml, if there.
 
-    A `.env` file in `cwd` adds variables to `env`. Raises ConfigError with one line per fault, each with its file
-    and line or its variable; secrets are in none.
+    Relative paths start at `cwd`, where a `.env` file adds variables to `env`. Raises ConfigError with one
+    line per fault, each with its file and line or its variable; secrets are in none.
     """
     env = _variables(env, cwd)
     document = _document(path, env, cwd)
     _switch_on(document, env)
     _override(document, env)
-    _drop_disabled(document, env)
+    off = _switch_off(document, env)
     document.expand(env)
     _refuse_unknown(document)
-    made = {name: _section(document, name, model, env) for name, model in SECTIONS.items()}
+    sources = _sources(document, env, off)
     store = _store(document, env)
-    sources = _sources(document, env)
-    if document.faults:
+    sections: dict[str, Any] = {
+        name: _fitted(document, model, (name,), document.tree.get(name), env)
+        for name, model in SECTIONS.items()
+    }
+    if document.faults or store is None:
         raise document.error()
-    state = State(url=made.pop("state").url or _beside(store))
-    return Settings(sources=sources, store=store, state=state, **made)
+    sections["state"] = State(url=sections["state"].url or _beside(store))
+    return Settings(sources=sources, store=store, **sections)
 
 
 def _variables(env: Mapping[str, str], cwd: Path) -> dict[str, str]:
@@ -94,7 +98,8 @@ def _switch_on(document: Document, env: Mapping[str, str]) -> None:
         return
     clouds: dict[str, Tree] = {}
     for name in plugins.names("sources"):
-        switch = next((each for each in getattr(_plugin("sources", name), "SWITCH", ()) if each in env), None)
+        model = _plugin(document, "sources", name, ("clouds", name))
+        switch = next((each for each in getattr(model, "SWITCH", ()) if each in env), None)
         if switch:
             clouds[name] = {}
             document.places["clouds", name] = Place(switch)
@@ -103,36 +108,139 @@ def _switch_on(document: Document, env: Mapping[str, str]) -> None:
 
 def _override(document: Document, env: Mapping[str, str]) -> None:
     """Put each OUTLAY__A__B=value in the place of the key a.b."""
-    for variable in sorted(env):
+    # Shorter names first: item 9 of a list has to be there before item 10.
+    for variable in sorted(env, key=lambda name: (len(name), name)):
         if not variable.upper().startswith(PREFIX):
             continue
-        at: Tree = document.tree
-        key: Key = ()
-        *parents, last = variable[len(PREFIX) :].split("__")
-        for part in parents:
-            key, at = _step(document, at, key, part)
-        key, _ = _step(document, at, key, last, env[variable])
+        words = variable[len(PREFIX) :].split("__")
+        try:
+            tree, key = _put(document.tree, words, env[variable], ())
+        except LookupError as e:
+            document.fault(e.args[0], f"is a list; {variable} should number one of its items, from 0")
+            continue
+        document.tree = cast("dict[str, Tree]", tree)
         document.places[key] = Place(variable)
 
 
-def _step(document: Document, at: Tree, key: Key, word: str, value: str | None = None) -> tuple[Key, Tree]:
-    """One step of an override down the tree, setting the value if there is one, else making room for the next."""
-    if isinstance(at, list) and word.isdigit() and int(word) <= len(at):
-        index = int(word)
-        at.extend([None] * (index == len(at)))
-        at[index] = _room(at[index]) if value is None else value
-        return (*key, index), at[index]
-    if not isinstance(at, dict):
-        return (*key, word.lower()), None
-    known = [*at, *plugins.names("sources")] if key == ("clouds",) else list(at)
+def _put(tree: Tree, words: list[str], value: str, key: Key) -> tuple[Tree, Key]:
+    """`tree` with `value` where the words lead, and its key. LookupError has the key of a list in the way."""
+    if not words:
+        return value, key
+    word, *rest = words
+    if isinstance(tree, list):
+        index = int(word) if word.isdigit() else len(tree) + 1
+        if index > len(tree):
+            raise LookupError(key)
+        inner, full = _put(dict(enumerate(tree)).get(index), rest, value, (*key, index))
+        return [*tree[:index], inner, *tree[index + 1 :]], full
+    mapping = tree if isinstance(tree, dict) else {}
+    known = [*mapping, *(plugins.names("sources") if key == ("clouds",) else ())]
     name = next((each for each in known if _plain(each) == _plain(word)), word.lower())
-    at[name] = _room(at.get(name)) if value is None else value
-    return (*key, name), at[name]
-
-
-def _room(tree: Tree) -> Tree:
-    return {} if tree is None else tree
+    inner, full = _put(mapping.get(name), rest, value, (*key, name))
+    return mapping | {name: inner}, full
 
 
 def _plain(word: str) -> str:
     return word.lower().replace("-", "_")
+
+
+def _blocks(document: Document) -> Iterator[tuple[str, Key, dict[str, Tree]]]:
+    """Every block under `clouds:`: its plugin, its key, and what it holds."""
+    clouds = document.tree["clouds"]
+    if not isinstance(clouds, dict):
+        document.fault(("clouds",), "should be a mapping of sources, such as aws:")
+        return
+    for name, written in clouds.items():
+        listed = isinstance(written, list)
+        for index, block in enumerate(written if isinstance(written, list) else [written]):
+            key: Key = ("clouds", name, index) if listed else ("clouds", name)
+            if isinstance(block, dict | None):
+                yield name, key, block or {}
+            else:
+                document.fault(key, "should be a mapping of settings, or a list of such mappings")
+
+
+def _switch_off(document: Document, env: Mapping[str, str]) -> set[Key]:
+    """The blocks that say `enabled: false`, emptied, so that nothing in them can be a fault."""
+    off: set[Key] = set()
+    for _, key, block in _blocks(document):
+        enabled = block.pop("enabled", "true")
+        if not isinstance(enabled, str) or not _is_true(document, (*key, "enabled"), enabled, env):
+            block.clear()
+            off.add(key)
+    return off
+
+
+def _is_true(document: Document, key: Key, text: str, env: Mapping[str, str]) -> bool:
+    try:
+        return TypeAdapter(bool).validate_python(document.expanded(key, text, env))
+    except ValidationError:
+        document.fault(key, "should be true or false")
+        return False
+
+
+def _refuse_unknown(document: Document) -> None:
+    known = ["clouds", "store", *SECTIONS]
+    for name in document.tree:
+        if name not in known:
+            document.fault((name,), unknown(name, known))
+
+
+def _fitted(document: Document, model: type[Any], key: Key, written: Tree, env: Mapping[str, str]) -> Any:
+    """The model of what was written at `key`, its gaps filled from the variables that the model names."""
+    if not isinstance(written, dict | None):
+        document.fault(key, "should be a mapping of settings")
+        return None
+    block = dict(written or {})
+    for variable, name in environment(model).items():
+        if variable in env and name not in block:
+            block[name] = env[variable]
+            document.places[(*key, name)] = Place(variable)
+    return fit(document, model, key, block)
+
+
+def _plugin(document: Document, kind: plugins.Kind, name: str, key: Key) -> type[Any] | None:
+    known = plugins.names(kind)
+    if name not in known:
+        document.fault(key, unknown(name, known, kind.removesuffix("s")))
+        return None
+    try:
+        return plugins.load(kind, name)
+    except (ImportError, AttributeError) as e:
+        document.fault(key, f"the {kind.removesuffix('s')} {name} cannot be loaded: {e}")
+        return None
+
+
+def _store(document: Document, env: Mapping[str, str]) -> Any:
+    written = document.tree.get("store")
+    block = dict(written) if isinstance(written, dict) else written
+    kind = block.pop("type", None) if isinstance(block, dict) else None
+    model = _plugin(document, "warehouses", str(kind or DEFAULT_STORE), ("store", "type"))
+    return _fitted(document, model, ("store",), block, env) if model else None
+
+
+def _sources(document: Document, env: Mapping[str, str], off: set[Key]) -> tuple[Source, ...]:
+    sources: dict[str, Source] = {}
+    for plugin, key, block in _blocks(document):
+        if key in off:
+            continue
+        model = _plugin(document, "sources", plugin, key)
+        source: Source | None = (
+            _fitted(document, model, key, {"name": plugin, **block}, env) if model else None
+        )
+        if source is None:
+            continue
+        name = source.name
+        if not _NAME.fullmatch(name):
+            document.fault((*key, "name"), f"should look like {plugin}-2: a-z, 0-9, and . _ - inside")
+        elif name in sources:
+            document.fault((*key, "name"), f"another source is named {name}; give each a name of its own")
+        sources.setdefault(name, source)
+    return tuple(sources.values())
+
+
+def _beside(store: object) -> SecretStr:
+    """The SQLite file in the folder of a store that is one, else in ./data."""
+    path = str(getattr(store, "path", DEFAULT_FOLDER))
+    folder = DEFAULT_FOLDER if "://" in path else path
+    return SecretStr(f"sqlite:///{folder.rstrip('/')}/state.db")

@@ -1,7 +1,7 @@
 """Settings as they were written: a tree of texts, where each of them stands, and the faults found in it.
 
-Scalars stay the text that was written, whatever YAML would make of them: an account id keeps its leading zero, an
-amount its last digit, Norway its `no`. The type of a setting decides what its text means.
+Scalars stay the text that was written, whatever YAML would make of them: an account id keeps its leading
+zero, an amount its last digit, Norway its `no`. The type of a setting decides what its text means.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Place:
 
 @dataclass
 class Document:
-    """What was written. A fault counts once per key, so the first reason given for it is the one that is told."""
+    """What was written. A key has one fault at most: the first that was found is the one told."""
 
     tree: dict[str, Tree] = field(default_factory=dict)
     places: dict[Key, Place] = field(default_factory=lambda: {(): Place("settings")})
@@ -48,6 +48,10 @@ class Document:
         """Note that the value of `key` cannot be."""
         self.faults.setdefault(key, message)
 
+    def faulty(self, key: Key) -> bool:
+        """Whether a fault was found at `key` or inside it."""
+        return any(each[: len(key)] == key for each in self.faults)
+
     def place(self, key: Key) -> Place:
         """Where `key`, or else what should hold it, was written."""
         while key not in self.places:
@@ -55,7 +59,7 @@ class Document:
         return self.places[key]
 
     def expand(self, env: Mapping[str, str]) -> None:
-        """Put variables in the place of each `${VAR}` and `${VAR:-default}` of the file; `$${` is a plain `${`."""
+        """Put variables in the place of the file's `${VAR}` and `${VAR:-default}`; `$${` is a plain `${`."""
         self.tree = {name: self._expanded((name,), value, env) for name, value in self.tree.items()}
 
     def _expanded(self, key: Key, value: Tree, env: Mapping[str, str]) -> Tree:
@@ -75,7 +79,7 @@ class Document:
                 return match[0][1:]
             inside = _INSIDE.fullmatch(match["inside"]) if match["end"] else None
             if inside is None:
-                self.fault(key, "holds ${ without a name and }; write ${NAME}, ${NAME:-default}, or $${ for a plain ${")
+                self.fault(key, "holds a bare ${; write ${NAME}, ${NAME:-default}, or $${ for a plain ${")
             elif not (value := env.get(inside["name"])):
                 if inside["or"] is None:
                     self.fault(key, f"the environment variable {inside['name']} is not set")
@@ -87,7 +91,7 @@ class Document:
         return _VARIABLE.sub(one, text)
 
     def error(self) -> ConfigError:
-        """All faults, in the order of their lines, those of the environment first. Secrets are blotted out."""
+        """All faults, in the order of their lines, those of the environment first; no secrets."""
         order = sorted(self.faults, key=lambda key: self.place(key).line)
         lines = [f"{self.place(key)}: {dotted(key)}: {self.faults[key]}" for key in order]
         text = "\n".join(lines)
@@ -118,7 +122,7 @@ def read(text: str, where: str) -> Document:
     except RecursionError:
         raise ConfigError(f"{where}: an alias (*name) stands inside its own anchor (&name)") from None
     if not isinstance(tree, dict | None):
-        raise ConfigError(f"{where}:{node.start_mark.line + 1}: should hold sections, such as clouds: and store:")
+        raise ConfigError(f"{where}: should hold sections, such as clouds: and store:")
     document.tree = tree or {}
     return document
 
@@ -148,9 +152,9 @@ class _Reading:
             return self._mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
             return [self._child(each, each, (*key, index)) for index, each in enumerate(node.value)]
-        quoted = node.style is not None
         text: str = node.value
-        return None if text in _NULLS and not quoted else text
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        return None if plain and text in _NULLS else text
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> Tree:
         if id(node) not in self.merged:
@@ -166,8 +170,8 @@ class _Reading:
     def _merge(self, node: yaml.MappingNode, key: Key) -> None:
         """Put what `<<` names into the node itself: once, since an alias brings the same node again."""
         self.merged.add(id(node))
-        own = [name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode) and name.value != "<<"]
-        for twice in {name for name in own if own.count(name) > 1}:
+        own = [name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
+        for twice in {name for name in own if own.count(name) > 1 and name != "<<"}:
             self.document.fault((*key, twice), "stands here twice")
         self.loader.flatten_mapping(node)
 

@@ -14,17 +14,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def fit(document: Document, model: type[Model], key: Key, written: dict[str, Tree]) -> Model | None:
-    """The model made of what was written at `key`; None when that cannot be, with the faults in the document."""
-    before = len(document.faults)
+    """The model made of what was written at `key`, or None and the faults in the document."""
     values = _Fitting(document).model([model], written, key)
     try:
         made = model.model_validate(values)
     except ValidationError as e:
         for error in e.errors(include_url=False, include_context=False, include_input=False):
-            place = key + _written(error["loc"], values, missing=error["type"] == "missing")
-            document.fault(place, _words(error["type"], error["msg"], model, place[len(key) :]))
+            loc = _written(error["loc"], values, missing=error["type"] == "missing")
+            # What is wrong with the whole may follow from a part that was already told.
+            if loc or not document.faulty(key):
+                document.fault(key + loc, _words(error["type"], error["msg"], model, loc))
         return None
-    return made if len(document.faults) == before else None
+    return None if document.faulty(key) else made
 
 
 def unknown(given: str, known: Sequence[str], what: str = "key") -> str:
@@ -44,7 +45,11 @@ def environment(model: type[Any]) -> Mapping[str, str]:
 
 def _words(kind: str, message: str, model: type[BaseModel], loc: Key) -> str:
     if kind != "missing":
-        return message.removeprefix("Value error, ").replace("Input should", "should")
+        return (
+            message.removeprefix("Value error, ")
+            .replace("Input should", "should")
+            .partition(", unable to")[0]
+        )
     variables = [name for name, filled in environment(model).items() if (filled,) == loc]
     return f"is required; set it here or as {variables[0]}" if variables else "is required"
 
@@ -67,7 +72,7 @@ class _Fitting:
         self.document = document
 
     def model(self, models: list[type[BaseModel]], written: dict[str, Tree], key: Key) -> dict[str, Tree]:
-        fields = {info.alias or name: info for each in reversed(models) for name, info in each.model_fields.items()}
+        fields = {name: info for each in reversed(models) for name, info in each.model_fields.items()}
         values: dict[str, Tree] = {}
         for name, value in written.items():
             if name in fields:
@@ -83,7 +88,7 @@ class _Fitting:
         if isinstance(value, str) and str not in types and SecretStr not in types:
             value = _unpacked(value, types)
         if isinstance(value, list):
-            item = next((get_args(each)[0] for each in types if _is(each, Sequence, Set) and get_args(each)), Any)
+            item = _argument(types, 0, Sequence, Set)
             return [self.value(each, item, (*key, index)) for index, each in enumerate(value)]
         if isinstance(value, dict):
             return self._mapping(value, types, key)
@@ -93,7 +98,7 @@ class _Fitting:
         models = [each for each in types if isinstance(each, type) and issubclass(each, BaseModel)]
         if models:
             return self.model(models, value, key)
-        item = next((get_args(each)[1] for each in types if _is(each, Mapping) and get_args(each)), Any)
+        item = _argument(types, 1, Mapping)
         return {name: self.value(each, item, (*key, name)) for name, each in value.items()}
 
 
@@ -112,6 +117,11 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(annotation) in {Union, UnionType}:
         return [each for member in get_args(annotation) for each in _members(member)]
     return [annotation]
+
+
+def _argument(types: list[Any], index: int, *kinds: type) -> Any:
+    """What the first container of these kinds holds, such as the SecretStr of dict[str, SecretStr]."""
+    return next((get_args(each)[index] for each in types if _is(each, *kinds) and get_args(each)), Any)
 
 
 def _is(annotation: Any, *kinds: type) -> bool:

@@ -181,4 +181,4 @@ def _complete(row: Mapping[str, Any]) -> dict[str, Any]:
         "charge_date": start.date(),
         "provider": provider_of(row["provider_name"]),
     }
-    return dict.fromkeys(NAMES) | derived | row
+    return {**dict.fromkeys(NAMES), **derived, **row}

@@ -24,15 +24,20 @@ _CRON_FIELDS: tuple[tuple[str, int, int, str], ...] = (
 _CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
 
 
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
 def cron(expression: str) -> str:
-    """The expression itself, if it is a cron expression of five fields. Raises ValueError naming the bad field."""
+    """The expression, if it is a cron expression of five fields. Raises ValueError naming the bad field."""
     fields = expression.split()
     if len(fields) != len(_CRON_FIELDS):
         raise ValueError('should be a cron expression of five fields, such as "0 */6 * * *"')
     for text, (name, least, most, words) in zip(fields, _CRON_FIELDS, strict=True):
         if not all(_is_cron_part(part, least, most, words.split()) for part in text.split(",")):
             also = f" or a name ({words})" if words else ""
-            raise ValueError(f"should be a cron expression; its {name} takes {least}-{most}{also}, *, ranges and steps")
+            raise ValueError(
+                f"should be a cron expression; the {name} is {least}-{most}{also}, *, a range or a step"
+            )
     return " ".join(fields)
 
 
@@ -108,7 +113,7 @@ class Logging(Section):
 
     ENVIRONMENT: ClassVar[Mapping[str, str]] = {"LOG_LEVEL": "level"}
 
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
+    level: Annotated[Level, BeforeValidator(_upper)] = "INFO"
     format: Literal["console", "json"] = "console"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -134,9 +135,11 @@ class Aws(Access):
 
     def _page(self, client: Any, ask: Mapping[str, Any], place: str) -> Mapping[str, Any]:
         self._pages_asked += 1
-        with self.plain_errors():
-            answer: Mapping[str, Any] = client.get_cost_and_usage(**ask)
-        # botocore takes a body that is cut short, or no JSON at all, for an answer without fields.
+        answer: Mapping[str, Any] = {}
+        # botocore takes a body that is cut short, or no JSON at all, for an answer without fields,
+        # and fails with an AttributeError on JSON of another shape.
+        with self.plain_errors(), suppress(AttributeError):
+            answer = client.get_cost_and_usage(**ask)
         if "ResultsByTime" not in answer:
             raise SourceError(f"{place}: the answer is cut short, or not one of Cost Explorer")
         return answer
@@ -153,15 +156,15 @@ def _rows(
             keys = group.get("Keys", [])
             try:
                 charge = _charge(dict(zip(question.group_by, keys, strict=True)), group["Metrics"])
-            except (KeyError, ValueError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 fault = f"no {error}" if isinstance(error, KeyError) else error
-                raise BillError(f"{place}, {day}, {' / '.join(keys) or 'no keys'}: {fault}") from None
+                raise BillError(f"{place}, {day}, {' / '.join(map(str, keys))}: {fault}") from None
             if charge["billed_cost"] or charge["effective_cost"]:
                 yield shared | charge
 
 
 def _charge(keys: Mapping[str, str], metrics: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """What one group says of itself. Raises KeyError or ValueError for what cannot be."""
+    """What one group says of itself. Raises KeyError, TypeError or ValueError for what cannot be."""
     billed, effective = (amount(metrics[name]["Amount"]) for name in METRICS)
     currency, other = (metrics[name]["Unit"] for name in METRICS)
     if currency != other:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outlay.sources.demo.company import CLOUDS, Account, Cloud
-from outlay.sources.demo.lines import Line
-from outlay.sources.demo.services import METERS
+from outlay.sources.demo.company import BY_PROVIDER, Account, Cloud
+from outlay.sources.demo.lines import Line, account_columns, service_columns
+from outlay.sources.demo.services import Meter, meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,20 @@ class Commitment:
 
     @property
     def cloud(self) -> Cloud:
-        return next(cloud for cloud in CLOUDS if cloud.provider == self.provider)
+        return BY_PROVIDER[self.provider]
 
     @property
     def account(self) -> Account:
-        return next(account for account in self.cloud.accounts if account.name == self.holder)
+        return self.cloud.account(self.holder)
+
+    @property
+    def metered(self) -> Meter:
+        return meter(self.provider, self.meter)
 
     @property
     def unit_price(self) -> int:
         """What a unit costs within the promise, in millionths."""
-        return METERS[self.provider][self.meter].price * self.price // 100
+        return self.metered.price * self.price // 100
 
     def covers(self, line: Line) -> bool:
         return (line.cloud.provider, line.meter.key) == (self.provider, self.meter)
@@ -51,16 +55,40 @@ class Commitment:
         return sum(line.quantity for line in lines if self.covers(line)) * self.cover // 100
 
     def columns(self, status: str | None) -> dict[str, Any]:
-        """The FOCUS columns that tell of the promise."""
-        unit = METERS[self.provider][self.meter].unit
+        """The FOCUS columns that tell of the promise, for a charge it covers or is the fee of."""
         return {
             "commitment_discount_category": self.category,
             "commitment_discount_id": self.id,
             "commitment_discount_name": self.name,
             "commitment_discount_status": status,
             "commitment_discount_type": self.type,
-            "commitment_discount_unit": self.cloud.currency if self.category == "Spend" else unit,
+            "commitment_discount_unit": self.cloud.currency
+            if self.category == "Spend"
+            else self.metered.unit,
             "pricing_category": "Committed",
+        }
+
+    def own_columns(self, status: str | None) -> dict[str, Any]:
+        """The FOCUS columns of a charge of the promise itself, not of a resource it covers."""
+        return {
+            **account_columns(self.cloud, self.account),
+            **service_columns(self.metered),
+            **self.columns(status),
+            "resource_id": self.id,
+            "resource_name": self.name,
+            "resource_type": self.type,
+            "region_id": next(iter(self.cloud.regions)),
+            "sku_id": f"{self.provider}-{self.meter}-commitment".upper(),
+            "tags": {},
+        }
+
+    def fee_columns(self) -> dict[str, Any]:
+        """The FOCUS columns of its fee."""
+        return {
+            **self.own_columns(None),
+            "charge_category": "Purchase",
+            "charge_frequency": "Recurring",
+            "charge_description": f"{self.name}, recurring fee",
         }
 
 
@@ -87,7 +115,7 @@ COMMITMENTS = (
         holder="shared-network",
         price=65,
         cover=104,
-        monthly=True,
+        monthly=False,
     ),
     Commitment(
         id="/providers/microsoft.capacity/reservationorders/9b1d0000-0000-4000-8000-00000000c003",
@@ -98,13 +126,15 @@ COMMITMENTS = (
         meter="vm",
         holder="hub-network",
         price=63,
-        cover=88,
+        cover=40,
         monthly=True,
     ),
 )
 
 
-def use(lines: Sequence[Line], usage: Sequence[int], promised: Mapping[str, int]) -> tuple[list[int], list[int]]:
+def use(
+    lines: Sequence[Line], usage: Sequence[int], promised: Mapping[str, int]
+) -> tuple[list[int], list[int]]:
     """How much of each line is covered, and how much of each commitment nobody uses."""
     left = dict(promised)
     covered = [0] * len(lines)

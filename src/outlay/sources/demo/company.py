@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 COST_CENTERS: Mapping[str, str] = {
     "checkout": "cc-1100",
@@ -21,6 +24,7 @@ COST_CENTERS: Mapping[str, str] = {
 class Account:
     """One sub account. `role` picks its services, `size` their amounts in percent of the usual."""
 
+    provider: str
     id: str
     name: str
     role: str
@@ -49,10 +53,16 @@ class Cloud:
     resource_prefix: str
     regions: Mapping[str, str]
     tag_keys: tuple[str, ...]
-    accounts: tuple[Account, ...]
     discount: int = 0
     tax: int = 0
     estimates: bool = False
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(account for account in accounts() if account.provider == self.provider)
+
+    def account(self, name: str) -> Account:
+        return next(account for account in self.accounts if account.name == name)
 
 
 ALL_TAGS = ("team", "env", "cost-center", "app")
@@ -72,22 +82,6 @@ AWS = Cloud(
     discount=6,
     tax=29,
     estimates=True,
-    accounts=(
-        Account("210000000101", "checkout-prod", "web", "checkout", "prod", "checkout", 170),
-        Account("210000000102", "checkout-staging", "web", "checkout", "staging", "checkout", 35),
-        Account("210000000103", "search-prod", "web", "search", "prod", "search", 140),
-        Account("210000000104", "search-dev", "dev", "search", "dev", "search", 40),
-        Account("210000000105", "mobile-prod", "serverless", "mobile", "prod", "mobile-api", 110),
-        Account("210000000106", "mobile-dev", "dev", "mobile", "dev", "mobile-api", 35),
-        Account("210000000107", "data-lake-prod", "data", "data", "prod", "lakehouse", 180),
-        Account("210000000108", "data-lake-dev", "data", "data", "dev", "lakehouse", 30),
-        Account("210000000109", "ml-research", "lab", "ml", "dev", "research", 90),
-        Account("210000000110", "ml-serving", "ml", "ml", "prod", "ranking", 120),
-        Account("210000000111", "shared-network", "network", "platform", "prod", "backbone", 110),
-        Account("210000000112", "platform-tools", "dev", "platform", "prod", "ci", 130),
-        Account("210000000113", "security-audit", "audit", "security", "prod", "audit", 90),
-        Account("210000000114", "sandbox", "dev", "platform", "dev", "sandbox", 25),
-    ),
 )
 
 AZURE = Cloud(
@@ -104,17 +98,6 @@ AZURE = Cloud(
     tag_keys=ALL_TAGS,
     discount=8,
     estimates=True,
-    accounts=(
-        Account("5e1f0000-0000-4000-8000-000000000201", "erp-prod", "business", "finance", "prod", "erp", 150),
-        Account("5e1f0000-0000-4000-8000-000000000202", "erp-test", "business", "finance", "staging", "erp", 35),
-        Account("5e1f0000-0000-4000-8000-000000000203", "assistant-prod", "ai", "ml", "prod", "assistant", 130),
-        Account("5e1f0000-0000-4000-8000-000000000204", "assistant-dev", "ai", "ml", "dev", "assistant", 30),
-        Account("5e1f0000-0000-4000-8000-000000000205", "portal-prod", "web", "search", "prod", "portal", 110),
-        Account("5e1f0000-0000-4000-8000-000000000206", "portal-dev", "web", "search", "dev", "portal", 25),
-        Account("5e1f0000-0000-4000-8000-000000000207", "bi-prod", "analytics", "data", "prod", "reports", 120),
-        Account("5e1f0000-0000-4000-8000-000000000208", "identity-prod", "hub", "security", "prod", "identity", 80),
-        Account("5e1f0000-0000-4000-8000-000000000209", "hub-network", "hub", "platform", "prod", "hub", 100),
-    ),
 )
 
 GCP = Cloud(
@@ -131,16 +114,6 @@ GCP = Cloud(
     tag_keys=ALL_TAGS,
     discount=5,
     estimates=True,
-    accounts=(
-        Account("quillmere-tracking-prod", "Tracking", "cluster", "mobile", "prod", "tracking", 130),
-        Account("quillmere-tracking-stg", "Tracking staging", "cluster", "mobile", "staging", "tracking", 30),
-        Account("quillmere-routing-prod", "Routing", "cluster", "search", "prod", "routing", 120),
-        Account("quillmere-routing-dev", "Routing dev", "cluster", "search", "dev", "routing", 25),
-        Account("quillmere-warehouse", "Warehouse", "warehouse", "data", "prod", "warehouse", 160),
-        Account("quillmere-events", "Events", "warehouse", "data", "prod", "events", 90),
-        Account("quillmere-vision", "Vision", "ai", "ml", "prod", "vision", 100),
-        Account("quillmere-vision-lab", "Vision lab", "ai", "ml", "dev", "vision", 35),
-    ),
 )
 
 HEROKU = Cloud(
@@ -155,12 +128,6 @@ HEROKU = Cloud(
     resource_prefix="",
     regions={"us": "United States", "eu": "Europe"},
     tag_keys=("env", "app"),  # Heroku has no tags: apps have a name and a pipeline stage
-    accounts=(
-        Account("quillmere-storefront", "Storefront", "apps", "checkout", "prod", "storefront", 130),
-        Account("quillmere-partners", "Partners", "apps", "mobile", "prod", "partner-api", 90),
-        Account("quillmere-labs", "Labs", "apps", "search", "staging", "labs", 40),
-        Account("quillmere-backoffice", "Back office", "apps", "finance", "prod", "backoffice", 70),
-    ),
 )
 
 OCI = Cloud(
@@ -177,13 +144,19 @@ OCI = Cloud(
     tag_keys=("team", "env", "cost-center"),
     discount=10,
     tax=81,
-    accounts=(
-        Account("ocid1.compartment.oc1..aaaaledger", "ledger-prod", "database", "finance", "prod", "ledger", 130),
-        Account("ocid1.compartment.oc1..aaaaledgertest", "ledger-test", "database", "finance", "staging", "ledger", 35),
-        Account("ocid1.compartment.oc1..aaaacustoms", "customs-prod", "compute", "checkout", "prod", "customs", 100),
-        Account("ocid1.compartment.oc1..aaaaarchive", "archive", "compute", "data", "prod", "archive", 80),
-        Account("ocid1.compartment.oc1..aaaadr", "disaster-recovery", "database", "platform", "dr", "ledger", 60),
-    ),
 )
 
 CLOUDS = (AWS, AZURE, GCP, HEROKU, OCI)
+BY_PROVIDER: Mapping[str, Cloud] = {cloud.provider: cloud for cloud in CLOUDS}
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """The rows of one of the CSV files beside this one."""
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def accounts() -> tuple[Account, ...]:
+    """All sub accounts, as accounts.csv has them."""
+    return tuple(Account(size=int(row.pop("size")), **row) for row in table("accounts.csv"))

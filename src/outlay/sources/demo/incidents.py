@@ -1,8 +1,8 @@
-"""INCIDENTS: what goes wrong in the demo, always in its newest weeks. docs/sources/demo.md tells them to people."""
+"""INCIDENTS: what goes wrong in the demo, always in its newest weeks. docs/sources/demo.md tells of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from outlay.sources.demo.lines import Line
 class Incident:
     """One thing that went wrong: with every resource of `meter` in the sub account named `account`.
 
-    It begins `starts` days before the demo's end and is over `ends` days before it (exclusive: 0 is not over yet).
+    It begins `starts` days before the demo's end and is over `ends` days before it: with 0 it still goes on.
     The first day's quantity is `percent` of the usual, each further day adds `percent_daily`.
     `tags_lost` are the tag keys that its rows go without.
     """
@@ -37,7 +37,8 @@ class Incident:
 
     def strikes(self, line: Line) -> bool:
         """Whether the line is one of those that go wrong."""
-        return (line.cloud.provider, line.account.name, line.meter.key) == (self.provider, self.account, self.meter)
+        mine = (self.provider, self.account, self.meter)
+        return (line.cloud.provider, line.account.name, line.meter.key) == mine
 
 
 INCIDENTS = (
@@ -55,7 +56,7 @@ INCIDENTS = (
     Incident(
         name="gpu-forgotten",
         title="GPU cluster forgotten",
-        cause="Two p4d.24xlarge for one training run were left on, untagged, until someone looked at the bill.",
+        cause="Two p4d.24xlarge for one training run were left on, untagged, until someone read the bill.",
         provider="aws",
         account="ml-research",
         meter="training",
@@ -65,7 +66,7 @@ INCIDENTS = (
     Incident(
         name="openai-retries",
         title="Azure OpenAI spike",
-        cause="A release retried every timed-out prompt without a limit, each time with the whole conversation.",
+        cause="A release retried every prompt that timed out, without a limit, with the whole conversation.",
         provider="azure",
         account="assistant-prod",
         meter="openai",
@@ -76,7 +77,7 @@ INCIDENTS = (
     Incident(
         name="lifecycle-removed",
         title="Storage lifecycle rule removed",
-        cause="A Terraform refactoring dropped the rule that expires raw objects, so nothing is deleted any more.",
+        cause="A Terraform change dropped the rule that expires raw objects: nothing is deleted any more.",
         provider="aws",
         account="data-lake-prod",
         meter="s3",
@@ -111,21 +112,29 @@ INCIDENTS = (
 REACH_DAYS = max(incident.starts for incident in INCIDENTS)
 
 
+def active(day: date, until: date) -> list[tuple[Incident, int]]:
+    """The incidents of a day, each with the days it has lasted before."""
+    days = [(incident, incident.days(until)) for incident in INCIDENTS]
+    return [(incident, (day - lasting.start).days) for incident, lasting in days if day in lasting]
+
+
 def quantities(lines: Sequence[Line], usual: Sequence[int], day: date, until: date) -> list[int]:
     """The day's quantities as the incidents leave them, one for each line."""
     struck = list(usual)
-    for incident in _active(day, until):
-        percent = incident.percent + incident.percent_daily * (day - incident.days(until).start).days
+    for incident, lasted in active(day, until):
+        percent = incident.percent + incident.percent_daily * lasted
         for i, line in enumerate(lines):
             if incident.strikes(line):
-                struck[i] = (line.quantity if line.meter.dormant else usual[i]) * percent // 100
+                struck[i] = (line.quantity if line.meter.trait == "dormant" else usual[i]) * percent // 100
     return struck
 
 
-def tags_lost(line: Line, day: date, until: date) -> frozenset[str]:
-    """The tag keys that the line goes without on this day."""
-    return frozenset(key for each in _active(day, until) if each.strikes(line) for key in each.tags_lost)
-
-
-def _active(day: date, until: date) -> list[Incident]:
-    return [incident for incident in INCIDENTS if day in incident.days(until)]
+def tags(lines: Sequence[Line | None], day: date, until: date) -> list[Mapping[str, str]]:
+    """The day's tags as the incidents leave them, one mapping for each line; none has none."""
+    kept = [dict(line.tags) if line else {} for line in lines]
+    for incident, _ in active(day, until):
+        for line, left in zip(lines, kept, strict=True):
+            if incident.tags_lost and line and incident.strikes(line):
+                for key in incident.tags_lost:
+                    left.pop(key, None)
+    return list(kept)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from outlay.sources.demo.company import CLOUDS, COST_CENTERS, Account, Cloud
-from outlay.sources.demo.services import METERS, RHYTHMS, ROLES, Meter
+from outlay.sources.demo.services import RHYTHMS, ROLES, Meter, meter
 
 GROWTH_START = date(2024, 1, 1)
 MILLION = 1_000_000
@@ -21,8 +21,8 @@ SMALLEST_GROWTH = 400_000  # a demo set decades back still has something to show
 class Line:
     """One resource and what is charged for it.
 
-    `columns` are the FOCUS columns that stay the same every day. `quantity` is the usual one in 1/10 000 of the
-    meter's unit, `price` the contracted one in millionths per unit.
+    `columns` are the FOCUS columns that stay the same every day. `quantity` is the usual one in 1/10 000 of
+    the meter's unit, `price` the contracted one in millionths per unit.
     """
 
     cloud: Cloud
@@ -34,7 +34,7 @@ class Line:
     price: int
 
 
-def random(*parts: object) -> Random:
+def dice(*parts: object) -> Random:
     """Chance that is the same for the same parts, on every machine and in every process."""
     return Random(":".join(map(str, parts)))  # noqa: S311 - a demo's noise guards nothing
 
@@ -48,7 +48,7 @@ def build(seed: int) -> tuple[Line, ...]:
 
 def usual(lines: Sequence[Line], seed: int, day: date) -> list[int]:
     """The day's quantity of each line, before anything goes wrong: growth, weekday and some noise."""
-    chance = random(seed, day)
+    chance = dice(seed, day)
     days, weekday = (day - GROWTH_START).days, day.weekday()
     return [_quantity(line, days, weekday, chance.getrandbits(12)) for line in lines]
 
@@ -70,12 +70,12 @@ def account_columns(cloud: Cloud, account: Account) -> dict[str, Any]:
     }
 
 
-def service_columns(meter: Meter) -> dict[str, Any]:
+def service_columns(of: Meter) -> dict[str, Any]:
     """The FOCUS columns that every charge of a meter has."""
     return {
-        "service_name": meter.service,
-        "service_category": meter.category,
-        "service_subcategory": meter.subcategory,
+        "service_name": of.service,
+        "service_category": of.category,
+        "service_subcategory": of.subcategory,
     }
 
 
@@ -85,68 +85,68 @@ def unit_price(millionths: int) -> Decimal:
 
 
 def _quantity(line: Line, days: int, weekday: int, noise: int) -> int:
-    meter = line.meter
-    if meter.dormant:
+    if line.meter.trait == "dormant":
         return 0
-    growth = max(SMALLEST_GROWTH, MILLION + meter.slope * days)
-    # The noise of 12 bits is worth 3 percent either way.
-    scale = RHYTHMS[meter.rhythm][weekday] * (MILLION + (noise - 2048) * 15)
+    growth = max(SMALLEST_GROWTH, MILLION + line.meter.slope * days)
+    # 12 bits of noise are worth 6 percent either way, and less than one for what just runs.
+    spread = 4 if line.meter.rhythm == "steady" else 30
+    scale = RHYTHMS[line.meter.rhythm][weekday] * (MILLION + (noise - 2048) * spread)
     return line.quantity * growth * scale // (100 * MILLION * MILLION)
 
 
 def _of_account(seed: int, cloud: Cloud, account: Account) -> Iterator[Line]:
-    meters = METERS[cloud.provider]
     for n, key in enumerate(ROLES[cloud.provider][account.role].split(), start=1):
-        yield _line(seed, cloud, account, meters[key], n)
+        yield _line(cloud, account, meter(cloud.provider, key), n, dice(seed, account.id, key, n))
 
 
-def _line(seed: int, cloud: Cloud, account: Account, meter: Meter, n: int) -> Line:
-    chance = random(seed, account.id, meter.key, n)
-    quantity = meter.daily * account.size * chance.randrange(75, 126) * MILLION // meter.price
-    price = meter.price * (100 - cloud.discount) // 100
-    region = next(iter(cloud.regions)) if chance.random() < 0.7 else list(cloud.regions)[-1]
+def _line(cloud: Cloud, account: Account, of: Meter, n: int, chance: Random) -> Line:
+    quantity = of.daily * account.size * chance.randrange(75, 126) * MILLION // of.price
+    price = of.price * (100 - cloud.discount) // 100
+    region = next(iter(cloud.regions)) if chance.randrange(10) < 7 else list(cloud.regions)[-1]
     columns = {
         **account_columns(cloud, account),
-        **service_columns(meter),
-        **_resource_columns(cloud, account, meter, region, n, chance.getrandbits(68)),
-        **_price_columns(cloud, meter, price),
-        "availability_zone": f"{region}a" if cloud.provider == "aws" and meter.unit == "Hours" else None,
+        **service_columns(of),
+        **_price_columns(of, price),
+        "availability_zone": f"{region}a" if cloud.provider == "aws" and of.unit == "Hours" else None,
         "region_id": region,
         "region_name": cloud.regions[region],
     }
-    tags = {} if meter.dormant else _tags(cloud, account, chance.randrange(100))
-    return Line(cloud, account, meter, columns, tags, quantity, price)
+    if of.resource:
+        words = {
+            "account": account.id,
+            "app": account.app,
+            "env": account.env,
+            "region": region,
+            "here": f"{region}:{account.id}",
+            "name": f"{account.app}-{account.env}-{of.key}-{n}",
+            "hex": f"{chance.getrandbits(68):017x}",
+        }
+        columns |= {
+            "resource_id": (cloud.resource_prefix + of.resource).format_map(words),
+            "resource_name": words["name"],
+            "resource_type": of.resource_type,
+        }
+    tags = {} if of.trait == "dormant" else _tags(cloud, account, chance.randrange(100))
+    return Line(cloud, account, of, columns, tags, quantity, price)
 
 
-def _resource_columns(
-    cloud: Cloud, account: Account, meter: Meter, region: str, n: int, number: int
-) -> dict[str, Any]:
-    if not meter.resource:
-        return {}
-    name = f"{account.app}-{account.env}-{meter.key}-{n}"
-    pattern = cloud.resource_prefix + meter.resource
-    words = {"account": account.id, "app": account.app, "env": account.env, "region": region}
-    found = pattern.format(name=name, hex=f"{number:017x}", here=f"{region}:{account.id}", **words)
-    return {"resource_id": found, "resource_name": name, "resource_type": meter.resource_type}
-
-
-def _price_columns(cloud: Cloud, meter: Meter, price: int) -> dict[str, Any]:
-    sku = f"{cloud.provider}-{meter.key}".upper()
+def _price_columns(of: Meter, price: int) -> dict[str, Any]:
+    sku = f"{of.provider}-{of.key}".upper()
     return {
         "sku_id": sku,
-        "sku_price_id": f"{sku}.{meter.price}",
-        "sku_meter": meter.item,
-        "consumed_unit": meter.unit,
-        "pricing_unit": meter.unit,
-        "list_unit_price": unit_price(meter.price),
+        "sku_price_id": f"{sku}.{of.price}",
+        "sku_meter": of.item,
+        "consumed_unit": of.unit,
+        "pricing_unit": of.unit,
+        "list_unit_price": unit_price(of.price),
         "contracted_unit_price": unit_price(price),
-        "pricing_currency_list_unit_price": unit_price(meter.price),
+        "pricing_currency_list_unit_price": unit_price(of.price),
         "pricing_currency_contracted_unit_price": unit_price(price),
     }
 
 
 def _tags(cloud: Cloud, account: Account, chance: int) -> dict[str, str]:
-    """Most resources are tagged in full; of a hundred, eight are not at all and ten lack their cost center."""
+    """Most are tagged in full; of a hundred resources eight are not at all and ten lack their cost center."""
     if chance < 8:
         return {}
     every = {

@@ -1,0 +1,79 @@
+# Few verbs, the same ones CI calls. ARGS goes to the program behind a verb: make test ARGS="-k lake", make run ARGS="--port 9000".
+# What is installed is noted in stamp files inside .venv, so a second call installs nothing and needs no network.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
+# What the tests need of Debian. Elsewhere install the like of them and say `make test PACKAGES=`.
+PACKAGES ?= chromium fonts-dejavu-core
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench build lock packages
+.DELETE_ON_ERROR:
+
+help:  ## list these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.run  ## install Outlay into .venv and start it on http://127.0.0.1:8000
+	@exec $(BIN)/outlay serve $(ARGS)
+
+test: .venv/.dev packages  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev  ## look for faults without running: lint, format, types, which part imports which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev  ## measure speed and memory on generated bills
+	$(BIN)/python -m benchmarks $(ARGS)
+
+build: .venv/.run  ## make the wheel in dist/
+	$(BIN)/python -m hatchling build --target wheel
+
+lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
+	$(LOCK) pyproject.toml --extra all --group build --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra all --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@if grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt; then \
+	    echo "the locks may name no address (docs/decisions/001-locks-without-addresses.md)" >&2; exit 1; fi
+
+# The packages first, each checked against its hash; then the project itself, which needs nothing any more.
+.venv/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r $<
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt requirements/run.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r $<
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch .venv/.run $@
+
+$(BIN)/python:
+	@for python in '$(PYTHON)' python3 python3.12 python3.13; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	    echo "Outlay needs Python 3.11 or newer, and neither $(PYTHON) nor python3 is one; say make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+	    else \
+	        echo "Python's venv module is missing; install it first: sudo apt-get install python3-venv" >&2; exit 1; \
+	    fi; \
+	fi; \
+	"$$found" -m venv .venv || { rm -rf .venv; exit 1; }
+
+packages:
+	@for package in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$${missing:-} $$package"; \
+	done; \
+	if [ -z "$${missing:-}" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+	    echo "The tests need these Debian packages; install them first: sudo apt-get install$$missing" >&2; exit 1; \
+	fi

@@ -1,0 +1,148 @@
+"""GET /costs/...: the named questions over HTTP. Each answer is `reports.as_json`, cached by the store's version."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from outlay import __version__, reports
+from outlay.core.query import TAG, CostQuery
+from outlay.serve.api.problems import documented
+from outlay.serve.api.questions import Grouped, Question, Tagged, words
+
+if TYPE_CHECKING:
+    from outlay.core.ports import Warehouse
+
+CACHED_ANSWERS = 128
+
+
+class Span(BaseModel):
+    """First and last day, both inclusive."""
+
+    start: str
+    end: str
+
+
+class Row(BaseModel):
+    """One combination of the dimensions asked for, which stand beside its cost: a text each, or null."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cost: str
+    currency: str
+
+
+class Answer(BaseModel):
+    """Costs. Amounts are decimal strings, exact to the last digit; currencies are never added up."""
+
+    period: Span
+    measure: str
+    totals: dict[str, str]
+    rows: list[Row]
+    provisional_from: str | None
+
+
+class Answers:
+    """The newest answers, ready as JSON. A change of the store changes every key, so nothing here goes stale."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._known: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def key(self, query: CostQuery) -> str:
+        """What names the answer to `query` as long as the store does not change. Raises StoreError."""
+        asked = repr((__version__, self._warehouse.version(), query))
+        return blake2b(asked.encode(), digest_size=16).hexdigest()
+
+    def of(self, key: str, query: CostQuery) -> bytes:
+        """The answer. Raises UsageError and StoreError."""
+        with self._lock:
+            if (known := self._known.get(key)) is not None:
+                self._known.move_to_end(key)
+                return known
+        found = json.dumps(reports.as_json(reports.costs(self._warehouse, query)), ensure_ascii=False).encode()
+        with self._lock:
+            self._known[key] = found
+            if len(self._known) > CACHED_ANSWERS:
+                self._known.popitem(last=False)
+        return found
+
+
+def router(warehouse: Warehouse) -> APIRouter:
+    """The routes below /costs."""
+    routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
+    answers = Answers(warehouse)
+
+    def answer(request: Request, query: CostQuery) -> Response:
+        key = answers.key(query)
+        # Weak, since the same answer goes out compressed and plain.
+        headers = {"ETag": f'W/"{key}"', "Cache-Control": "no-cache"}
+        if key in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(answers.of(key, query), headers=headers, media_type="application/json")
+
+    @routes.get("/summary", **_example(["provider"]))
+    def summary(request: Request, asked: Annotated[Grouped, Query()]) -> Response:
+        """Costs by provider, or by what `group_by` names; the largest first."""
+        return answer(request, asked.query(words(asked.group_by) or ["provider"]))
+
+    @routes.get("/daily", **_example(["date"]))
+    def daily(request: Request, asked: Annotated[Grouped, Query()]) -> Response:
+        """Costs day by day (or month by month), and by what `group_by` names; the oldest first."""
+        every = asked.model_copy(update={"granularity": asked.granularity or "daily"})
+        return answer(request, every.query(words(asked.group_by)))
+
+    @routes.get("/services", **_example(["provider", "service"]))
+    def services(request: Request, asked: Annotated[Question, Query()]) -> Response:
+        """Costs by provider and service."""
+        return answer(request, asked.query(["provider", "service"]))
+
+    @routes.get("/accounts", **_example(["provider", "sub_account"]))
+    def accounts(request: Request, asked: Annotated[Question, Query()]) -> Response:
+        """Costs by provider and account: AWS accounts, Azure subscriptions, Google projects."""
+        return answer(request, asked.query(["provider", "sub_account"]))
+
+    @routes.get("/regions", **_example(["provider", "region"]))
+    def regions(request: Request, asked: Annotated[Question, Query()]) -> Response:
+        """Costs by provider and region."""
+        return answer(request, asked.query(["provider", "region"]))
+
+    @routes.get("/tags", **_example(["tag:team"]))
+    def tags(request: Request, asked: Annotated[Tagged, Query()]) -> Response:
+        """Costs by the values of the tag `key`; null for charges without it."""
+        return answer(request, asked.query([TAG + asked.key]))
+
+    return routes
+
+
+_VALUES = {
+    "date": "2026-10-01",
+    "provider": "aws",
+    "service": "AmazonEC2",
+    "sub_account": "111122223333",
+    "region": "eu-west-1",
+    "tag:team": "core",
+}
+
+
+def _example(dimensions: Sequence[str]) -> dict[str, Any]:
+    """What OpenAPI shows of a route that answers by these dimensions."""
+    row = {name: _VALUES[name] for name in dimensions} | {"currency": "USD", "cost": "12.345678901"}
+    example = {
+        "period": {"start": "2026-10-01", "end": "2026-10-31"},
+        "measure": "billed",
+        "totals": {"USD": "12.345678901"},
+        "rows": [row],
+        "provisional_from": None,
+    }
+    told = {"content": {"application/json": {"example": example}}, "model": Answer}
+    unchanged = {"description": "The answer that If-None-Match names is still right"}
+    return {"responses": {200: told, 304: unchanged}, "response_class": Response}

@@ -1,0 +1,164 @@
+"""The server: API, /metrics, health and dashboard in one process that also collects."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from outlay import __version__
+from outlay.core.errors import OutlayError
+from outlay.serve import api, health, metrics
+from outlay.serve.api import problems
+from outlay.serve.requests import RequestLog
+from outlay.serve.schedule import Collector
+
+if TYPE_CHECKING:
+    from outlay.core.ports import Warehouse
+    from outlay.core.settings import Dashboard
+    from outlay.state import State
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 10  # how long requests in flight have to finish once we are told to stop
+ABANDON_SECONDS = 2  # how long a running collection has then
+
+
+class ListenError(OutlayError):
+    """An address that we cannot listen on."""
+
+    code: ClassVar[str] = "listen"
+
+
+def create_app(
+    warehouse: Warehouse,
+    state: State,
+    *,
+    collect: Callable[[threading.Event], object],
+    schedule: str,
+    dashboard: Dashboard | None = None,
+    sources: Sequence[str] = (),
+) -> FastAPI:
+    """The app over a prepared warehouse.
+
+    While it runs it calls `collect` at once and then by the cron expression `schedule` (UTC), never twice at a
+    time, in a thread of its own; the event tells a collection to give up. `sources` are the names in the settings.
+    """
+    exposition = metrics.Exposition(warehouse, state, sources)
+    collector = Collector(collect, schedule, after=exposition.refresh)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_keep_fresh, args=(exposition, collector), name="metrics", daemon=True).start()
+        collector.start()
+        yield
+        collector.stop()
+
+    app = FastAPI(
+        title="Outlay",
+        version=__version__,
+        description="What every cloud charges. Days are UTC; amounts are decimal strings.",
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own page loads its scripts from elsewhere; ours is in api/docs.py
+        redoc_url=None,
+    )
+    app.state.collector = collector
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(RequestLog)
+    problems.handle(app)
+    health.mount(app, warehouse, state)
+    metrics.mount(app, exposition)
+    api.mount(app, warehouse)
+    if dashboard is not None and dashboard.enabled:
+        from outlay.serve import dashboard as pages
+
+        pages.mount(app, warehouse, state, dashboard)
+    return app
+
+
+def _keep_fresh(exposition: metrics.Exposition, collector: Collector) -> None:
+    exposition.refresh()
+    exposition.keep_fresh(collector.stopping, lambda: collector.collecting)
+
+
+def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECONDS) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight; the exit code. Raises ListenError.
+
+    Port 0 is any free one. When a request or a collection does not end in time, the process ends here.
+    """
+    listening = bind(host, port)
+    server = _Server(app, grace_seconds)
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            # Told to stop before the server listens to signals; and at its end it raises those it took once
+            # more, whose usual handlers would end us as failed.
+            signal.signal(each, server.handle_exit)
+    log.info("serving on %s", _url(listening))
+    server.run(sockets=[listening])
+    server.last_resort.cancel()
+    app.state.collector.stop(ABANDON_SECONDS)
+    log.info("stopped")
+    if app.state.collector.collecting:
+        _leave()
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which tells a running collection at once that it is over, and does not hang at its end."""
+
+    def __init__(self, app: FastAPI, grace_seconds: int) -> None:
+        debug = log.isEnabledFor(logging.DEBUG)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level=logging.DEBUG if debug else logging.WARNING,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=grace_seconds,
+        )
+        super().__init__(config)
+        # A request's thread cannot be cancelled, and the event loop does not close before it ends.
+        self.last_resort = threading.Timer(grace_seconds + ABANDON_SECONDS, _leave)
+        self.last_resort.daemon = True
+        self._collector: Collector = app.state.collector
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping")
+        self._collector.stop()
+        self.last_resort.start()
+        await super().shutdown(sockets)
+
+
+def _leave() -> None:
+    """End the process now: the libraries' worker threads would keep it, and a store is safe whenever we stop."""
+    log.warning("left without waiting for what is still running")
+    logging.shutdown()
+    os._exit(0)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ListenError, which names the address and the reason."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # `localhost` is both; clients that know only one of them know IPv4.
+        family = socket.AF_INET if any(each[0] == socket.AF_INET for each in found) else socket.AF_INET6
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
+    except (OSError, OverflowError) as error:
+        # create_server's own sentence has the address in it, too.
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and (error.errno or 0) > 0 else str(error)
+        raise ListenError(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

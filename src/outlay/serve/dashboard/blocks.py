@@ -1,0 +1,261 @@
+"""Blocks: the numbers of the page as HTML, readable with no chart and no colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from outlay.core.money import shown, totals
+from outlay.core.span import Period
+from outlay.serve.dashboard import figures
+from outlay.serve.dashboard.view import View, last_day
+
+if TYPE_CHECKING:
+    from outlay.serve.dashboard.numbers import Amount, Nothing, Numbers, Ranking
+    from outlay.state import Freshness
+
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def days_text(days: Period) -> str:
+    """A run of days as people write it: 1–20 Nov 2026."""
+    first, last = days.start, last_day(days)
+    if first == last:
+        return _day_text(last)
+    start = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else _day_text(first)
+    if first.year == last.year:
+        start = start.removesuffix(f" {last.year}")
+    return f"{start}–{_day_text(last)}"
+
+
+def change(now: Decimal, before: Decimal | None) -> str:
+    """By how much `now` differs, with its sign: +4.2 %; `new` for what cost nothing, `–` where nothing is known."""
+    if before is None:
+        return "–"
+    if before <= 0:
+        return "new" if now > 0 and before == 0 else "–"
+    percent = ((now - before) / before * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
+    return f"{percent:+,} %".replace("-", "−") if percent else "0.0 %"
+
+
+def share(part: Decimal, total: Decimal) -> str:
+    """What part of the total something is: 34.5 %; empty where the total is nothing or negative."""
+    return f"{part / total * 100:,.1f} %".replace("-", "−") if total > 0 else ""
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in the one unit that says most."""
+    minutes = max(0, int((now - moment).total_seconds() // 60))
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days ago"
+
+
+def currencies(numbers: Numbers) -> list[dict[str, str]]:
+    """The currency switch: each with its own total, so that none is out of sight."""
+    return [{"value": each, "label": shown(total, each)} for each, total in numbers.totals.items()]
+
+
+def cards(numbers: Numbers) -> list[Any]:
+    """Month to date against last month, and the days shown against those before."""
+    month, currency = numbers.month, numbers.currency
+    current = month.current.get(currency, Decimal(0))
+    same = month.previous_same_days.get(currency, Decimal(0))
+    whole = month.previous.get(currency, Decimal(0))
+    last_month = _MONTHS[(month.month.start - timedelta(days=1)).month - 1]
+    so_far = f"day {len(month.month)}"
+    mean = numbers.total / len(numbers.days)
+    length = f"{len(numbers.days)} days" if len(numbers.days) > 1 else "day"
+    return [
+        _card(
+            f"Month to date · {days_text(month.month)}",
+            current,
+            currency,
+            _delta(current, same if numbers.month_known else None, f"than {last_month} until {so_far}"),
+            "month-to-date",
+        ),
+        _card(
+            f"Last month · {last_month}",
+            whole,
+            currency,
+            [shown(same, currency), html.Span(f" until {so_far}")],
+            "last-month",
+        ),
+        _card(
+            f"Shown · {days_text(numbers.days)}",
+            numbers.total,
+            currency,
+            [
+                *_delta(numbers.total, numbers.before, f"than the {length} before"),
+                html.Span(f" · {shown(mean, currency)} a day", className="aside"),
+            ],
+            "shown",
+        ),
+    ]
+
+
+def legend(numbers: Numbers) -> list[Any]:
+    """Whose colour is whose, each with its total; and what a lighter bar means."""
+    found: list[Any] = [
+        html.Span([_dot(each.provider), figures.name(each.provider), html.B(shown(each.total, numbers.currency))])
+        for each in numbers.daily
+    ]
+    estimates = [each.provisional_from for each in numbers.daily if each.provisional_from is not None]
+    if estimates:
+        said = f"Lighter: estimates the provider may still change, from {_day_text(min(estimates))} on"
+        found.append(html.Span([html.Span(className="dot lighter"), said], className="note"))
+    return found
+
+
+def spoken(numbers: Numbers) -> str:
+    """The chart in one sentence, for who does not see it."""
+    sums = totals((day.isoformat(), cost) for each in numbers.daily for day, cost in each.costs.items())
+    peak = max(sums, key=lambda day: sums[day], default="")
+    highest = f"; the highest day is {peak} with {shown(sums[peak], numbers.currency)}" if peak else ""
+    return f"Daily costs of {days_text(numbers.days)} in {numbers.currency}, stacked by provider{highest}."
+
+
+def table(numbers: Numbers) -> Any:
+    """The chart as a table, newest day first; `≈` marks estimates."""
+    heads = ["Day", *(figures.name(each.provider) for each in numbers.daily), "Total"]
+    rows = []
+    for day in reversed([*numbers.days.each_day()]):
+        costs = [each.costs.get(day, Decimal(0)) for each in numbers.daily]
+        cells = [
+            f"{'≈ ' if each.is_provisional(day) else ''}{cost:,.2f}" for each, cost in zip(numbers.daily, costs, strict=True)
+        ]
+        rows.append(html.Tr([html.Th(f"{day}", scope="row"), *map(html.Td, cells), html.Td(f"{_sum(costs):,.2f}")]))
+    head = html.Thead(html.Tr([html.Th(each, scope="col") for each in heads]))
+    return html.Details(
+        [
+            html.Summary(f"As a table, in {numbers.currency}"),
+            html.Div(html.Table([head, html.Tbody(rows)], className="days"), className="scroll", tabIndex=0),
+        ]
+    )
+
+
+def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
+    """A ranking as a table whose rows are bars; the last row holds all others, so the rows add up to the total."""
+    widest = max([each.cost for each in found.top] + [Decimal(0)])
+    rows = [_rank(each, each.name or f"(no {what})", found.total, widest, numbers.currency) for each in found.top]
+    if found.others is not None:
+        label = f"{found.others_count:,} other {what}s"
+        rows.append(_rank(found.others, label, found.total, widest, numbers.currency))
+    heads = [(what.capitalize(), "name"), ("Cost", "cost"), ("Share", "share"), ("Change", "change")]
+    head = html.Thead(html.Tr([html.Th(each, scope="col", className=kind) for each, kind in heads]))
+    total = html.Tr(
+        [html.Th("Total", scope="row"), html.Td(shown(found.total, numbers.currency), className="cost"), html.Td(), html.Td()]
+    )
+    return html.Table([head, html.Tbody(rows), html.Tfoot(total)], className="ranks")
+
+
+def freshness(found: Sequence[Freshness], now: datetime) -> Any:
+    """How old what is known of each source is, and why it is not newer."""
+    if not found:
+        return html.P("No source was ever collected.", className="dim")
+    return html.Ul([_source(each, now) for each in found], className="sources")
+
+
+def nothing(found: Nothing, view: View) -> Any:
+    """What to do when there is nothing to show: collect first, or look at other days."""
+    if found.months is None:
+        return _newcomer()
+    newest = Period((found.months.end - timedelta(days=1)).replace(day=1), found.months.end)
+    among = " of " + ", ".join(figures.name(each) for each in view.providers) if view.providers else ""
+    said = f"There are charges from {found.months.start:%Y-%m} to {newest.start:%Y-%m}."
+    link = dmc.Anchor(f"Show {_MONTHS[newest.start.month - 1]} {newest.start.year}", href=View(newest).search)
+    return _message(f"No charges{among} on {days_text(found.days)}", [html.P(said), link])
+
+
+def problem(message: str) -> Any:
+    """Something that failed, in words a person can act on."""
+    return dmc.Alert(message, title="The costs cannot be shown", color="red", variant="light")
+
+
+def _newcomer() -> Any:
+    steps = [
+        ("See it with made-up bills:", "outlay demo"),
+        ("Write the settings, and put your accounts under clouds:", "outlay init"),
+        ("Ask each provider whether the credentials do:", "outlay test-auth"),
+        ("Fetch the costs; this page then shows them by itself:", "outlay collect"),
+    ]
+    return _message(
+        "No costs collected yet",
+        [html.Ol([html.Li([f"{said} ", html.Code(command)]) for said, command in steps], className="steps")],
+    )
+
+
+def _message(title: str, content: list[Any]) -> Any:
+    return html.Section([html.H2(title), *content], className="card message", **{"aria-label": title})
+
+
+def _card(label: str, amount: Decimal, currency: str, below: Sequence[Any], name: str) -> Any:
+    value, _, unit = shown(amount, currency).rpartition(" ")
+    number = html.P([value, html.Span(f" {unit}")], id=name, className="amount")
+    return html.Section([html.H2(label), number, html.P(below, className="below")], className="card stat")
+
+
+def _delta(now: Decimal, before: Decimal | None, than: str) -> list[Any]:
+    said = change(now, before)
+    if said == "–":
+        return [html.Span("nothing to compare with")]
+    if said == "new":
+        return [html.Span(said, className=_direction(said)), html.Span(f": nothing {than.removeprefix('than ')}")]
+    return [html.Span(said, className=_direction(said)), html.Span(f" {than}")]
+
+
+def _direction(said: str) -> str:
+    return {"+": "change up", "−": "change down", "n": "change up"}.get(said[0], "change")
+
+
+def _rank(each: Amount, label: str, total: Decimal, widest: Decimal, currency: str) -> Any:
+    part = max(Decimal(0), min(Decimal(1), each.cost / widest)) if widest > 0 else Decimal(0)
+    said = change(each.cost, each.before)
+    by = [html.Small(figures.name(each.provider))] if each.provider else []
+    bar = {"--bar": f"{part * 100:.2f}%", "--colour": figures.colour(each.provider) if each.provider else "gray"}
+    return html.Tr(
+        [
+            html.Th([html.Span(label, className="label"), *by], scope="row", style=bar, title=label),
+            html.Td(shown(each.cost, currency), className="cost"),
+            html.Td(share(each.cost, total), className="share"),
+            html.Td(said, className=_direction(said)),
+        ]
+    )
+
+
+def _source(each: Freshness, now: datetime) -> Any:
+    state, colour = ("fresh", "teal") if not each.stale else ("stale", "orange") if each.last_success else ("failed", "red")
+    if each.last_success is None:
+        age: Any = html.Span("never collected", className="dim")
+    else:
+        exact = f"{each.last_success:%Y-%m-%d %H:%M} UTC"
+        age = html.Time(f"collected {ago(each.last_success, now)}", dateTime=each.last_success.isoformat(), title=exact)
+    line = [html.B(each.source), dmc.Badge(state, color=colour, variant="light", size="sm"), age]
+    if each.error is not None:
+        line.append(html.Span(f"{ago(each.last_attempt, now)}: {each.error}", className="why"))
+    return html.Li(line)
+
+
+def _dot(provider: str) -> Any:
+    return html.Span(className="dot", style={"background": figures.colour(provider)}, **{"aria-hidden": "true"})
+
+
+def _day_text(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1][:3]} {day.year}"
+
+
+def _sum(amounts: Sequence[Decimal]) -> Decimal:
+    sums: Mapping[str, Decimal] = totals(("", each) for each in amounts)
+    return sums.get("", Decimal(0))
+
+
+def clock() -> datetime:
+    """Now, UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,252 @@
+"""/metrics: costs and the health of sources for Prometheus, rendered when the data changes and served as ready bytes."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from outlay import __version__, reports
+from outlay.core.errors import OutlayError
+from outlay.core.money import PRECISION
+from outlay.core.query import CostQuery, Filter, Measure
+from outlay.core.span import FIRST_MONTH, Period, month_of
+
+from outlay.serve.api.problems import problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from outlay.core.ports import Warehouse
+    from outlay.state import State
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+MEASURES: tuple[Measure, ...] = ("billed", "effective")
+TOP = 50
+OTHER = "__other__"
+DAY_SECONDS = 86400
+CHECK_SECONDS = 15.0
+
+Labels = tuple[str, ...]
+
+
+def render(warehouse: Warehouse, state: State, sources: Sequence[str], today: date) -> bytes:
+    """The metrics as Prometheus text. `sources`: those of the settings; none means all ever collected."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Ready([*_costs(warehouse, today), *_health(warehouse, state, sources, today)]))
+    return generate_latest(registry)
+
+
+# -- costs ---------------------------------------------------------------------------------------------
+
+
+def _costs(warehouse: Warehouse, today: date) -> Iterator[Metric]:
+    month = Period(month_of(today), today + timedelta(days=1))
+    before = Period(month_of(month.start - timedelta(days=1)), month.start)
+    current, previous = _summed(warehouse, month), _summed(warehouse, before)
+    # What was charged last month is zero, not absent, until this month's first charge arrives.
+    current = dict.fromkeys(previous, Decimal(0)) | current
+    yield _money("month_to_date", "Cost of this month so far.", current)
+    yield _money("previous_month", "Cost of the whole month before.", previous)
+    for name, dimension in (("service", "service"), ("account", "sub_account")):
+        told = f"Cost of this month so far by {name}: the {TOP} largest, the others as {OTHER}."
+        yield _money(f"month_to_date_by_{name}", told, _summed(warehouse, month, dimension), name)
+    days = _last_days(warehouse, Period(before.start, today))
+    told = f"Cost of each source's last day with charges, before today: the {TOP} largest services, then {OTHER}."
+    yield _money("last_day", told, _last_day(warehouse, days), "service")
+    yield _gauge(
+        "cost_last_day_timestamp_seconds",
+        "The day, at its start in UTC, that outlay_cost_last_day is of.",
+        ("source",),
+        {(source,): datetime.combine(day, time(), UTC).timestamp() for source, day in days.items()},
+    )
+
+
+def _summed(warehouse: Warehouse, days: Period, *dimension: str, only: Iterable[str] = ()) -> dict[Labels, Decimal]:
+    """Costs by provider, source, the dimension if there is one, currency and measure."""
+    filters = (Filter("source", tuple(only)),) if only else ()
+    found: dict[Labels, Decimal] = {}
+    for measure in MEASURES:
+        query = CostQuery(days, ("provider", "source", *dimension), filters, measure, order="dimensions")
+        rows = reports.costs(warehouse, query).rows
+        for row in _folded(rows, *dimension) if dimension else rows:
+            labels = (row[name] or "" for name in (*query.dimensions, "currency"))
+            found[*labels, measure] = row["cost"]
+    return found
+
+
+def _folded(rows: Sequence[dict[str, Any]], dimension: str) -> list[dict[str, Any]]:
+    """The rows of the values that cost most, per currency, and the others' summed per provider and source."""
+    sizes: dict[tuple[str, str | None], Decimal] = defaultdict(Decimal)
+    others: dict[Labels, dict[str, Any]] = {}
+    with localcontext(prec=PRECISION):
+        for row in rows:
+            sizes[row["currency"], row[dimension]] += row["cost"]
+        largest: dict[str, list[str | None]] = defaultdict(list)
+        for currency, value in sorted(sizes, key=lambda key: (-sizes[key], key[1] or "")):
+            largest[currency].append(value)
+        kept = []
+        for row in rows:
+            if row[dimension] in largest[row["currency"]][:TOP]:
+                kept.append(row)
+                continue
+            other = others.setdefault(
+                (row["provider"], row["source"], row["currency"]), row | {dimension: OTHER, "cost": Decimal(0)}
+            )
+            other["cost"] += row["cost"]
+    return kept + list(others.values())
+
+
+def _last_days(warehouse: Warehouse, days: Period, only: Sequence[str] = ()) -> dict[str, date]:
+    """The last of these days on which each source has charges."""
+    filters = (Filter("source", tuple(only)),) if only else ()
+    query = CostQuery(days, ("date", "source"), filters, order="dimensions")
+    return {row["source"]: row["date"] for row in reports.costs(warehouse, query).rows}
+
+
+def _last_day(warehouse: Warehouse, days: Mapping[str, date]) -> dict[Labels, Decimal]:
+    found: dict[Labels, Decimal] = {}
+    for day in sorted(set(days.values())):
+        sources = [source for source, last in days.items() if last == day]
+        found |= _summed(warehouse, Period.last(1, day + timedelta(days=1)), "service", only=sources)
+    return found
+
+
+# -- sources -------------------------------------------------------------------------------------------
+
+
+def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: date) -> Iterator[Metric]:
+    known = {each.source: each for each in state.freshness()}
+    fresh = [known[name] for name in sources or known if name in known]
+    ages = _ages(warehouse, sources or [*known], today)
+
+    def each(name: str, told: str, values: Mapping[str, float]) -> Metric:
+        return _gauge(f"source_{name}", told, ("source",), {(source,): value for source, value in values.items()})
+
+    yield each("up", "Whether the last attempt to refresh the source succeeded.", {f.source: not f.stale for f in fresh})
+    yield each(
+        "last_success_timestamp_seconds",
+        "When the source was last refreshed.",
+        {f.source: f.last_success.timestamp() for f in fresh if f.last_success},
+    )
+    yield each(
+        "last_attempt_timestamp_seconds",
+        "When it was last tried to refresh the source.",
+        {f.source: f.last_attempt.timestamp() for f in fresh},
+    )
+    yield each("refresh_seconds", "How long the last attempt took.", {f.source: f.seconds for f in fresh})
+    told = "Whole days, in seconds, between the last day the source has charges of and today, UTC."
+    yield each("data_age_seconds", told, {source: days * DAY_SECONDS for source, days in ages.items()})
+    yield _gauge("build_info", "The version that runs.", ("version",), {(__version__,): 1})
+
+
+def _ages(warehouse: Warehouse, sources: Sequence[str], today: date) -> dict[str, int]:
+    """The days since the last charge of each source that has any."""
+    recent = Period.last(62, today + timedelta(days=1))
+    last = _last_days(warehouse, recent)
+    if missing := [source for source in sources if source not in last]:
+        last |= _last_days(warehouse, Period(FIRST_MONTH, recent.start), missing)
+    return {source: (today - day).days for source, day in last.items() if source in (sources or last)}
+
+
+# -- as Prometheus has it ------------------------------------------------------------------------------
+
+
+class _Ready(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _money(name: str, told: str, found: Mapping[Labels, Decimal], *dimension: str) -> Metric:
+    return _gauge(f"cost_{name}", told, ("provider", "source", *dimension, "currency", "measure"), found)
+
+
+def _gauge(name: str, told: str, labels: Labels, found: Mapping[Labels, float | Decimal]) -> Metric:
+    """A gauge. Here, at the edge, decimals become the floats that Prometheus keeps."""
+    family = GaugeMetricFamily(f"outlay_{name}", told, labels=labels)
+    for values, value in sorted(found.items()):
+        family.add_metric(values, float(value))
+    return family
+
+
+# -- ready bytes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One rendering, plain and compressed, and the state of the world it was made from."""
+
+    of: tuple[object, ...]
+    plain: bytes
+    zipped: bytes
+
+
+class Exposition:
+    """The newest metrics. A scrape takes what is there; `refresh` puts something new in its place, whole."""
+
+    def __init__(self, warehouse: Warehouse, state: State, sources: Sequence[str] = ()) -> None:
+        self.rendered: Rendered | None = None
+        self._warehouse = warehouse
+        self._state = state
+        self._sources = sources
+        self._lock = threading.Lock()
+
+    def refresh(self) -> None:
+        """Render again if the charges, the sources' health or the day changed. What fails is logged."""
+        with self._lock:
+            try:
+                while self.rendered is None or self.rendered.of != self._world():
+                    self.rendered = self._render()
+            except OutlayError as error:
+                log.error("metrics keep their last state: %s", error)  # noqa: TRY400 - its message says it all
+            except Exception:
+                log.exception("metrics keep their last state")
+
+    def keep_fresh(self, stopping: threading.Event, busy: Callable[[], bool]) -> None:
+        """Refresh every CHECK_SECONDS, for what other processes collect; not amid a collection of ours."""
+        while not stopping.wait(CHECK_SECONDS):
+            if not busy():
+                self.refresh()
+
+    def _world(self) -> tuple[object, ...]:
+        return self._warehouse.version(), reports.today(), tuple(self._state.freshness())
+
+    def _render(self) -> Rendered:
+        """What a writer changes meanwhile makes the next comparison fail, and the rendering happen again."""
+        of = self._world()
+        plain = render(self._warehouse, self._state, self._sources, reports.today())
+        return Rendered(of, plain, gzip.compress(plain, 6, mtime=0))
+
+
+def mount(app: FastAPI, exposition: Exposition) -> None:
+    """Add /metrics."""
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        rendered = exposition.rendered
+        if rendered is None:
+            return problem(503, "no-data", "the first metrics are not ready yet", {"Retry-After": "5"})
+        headers = {"Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            zipped = headers | {"Content-Encoding": "gzip"}
+            return Response(rendered.zipped, headers=zipped, media_type=CONTENT_TYPE)
+        return Response(rendered.plain, headers=headers, media_type=CONTENT_TYPE)
