@@ -13,7 +13,7 @@ from outlay.core.span import Period, Span, month_of, next_month
 
 
 def charge(day: date, cost: str, source: str = "prod", provider: str = "AWS", **more: Any) -> dict[str, Any]:
-    """A row for `focus.batch`: usage of one UTC day in USD, billed in the day's month, unless `more` says else."""
+    """A row for `focus.batch`: usage of one UTC day in USD, billed in its month, unless `more` says else."""
     month = month_of(day)
     return {
         "source": source,

@@ -182,7 +182,7 @@ def test_two_pages_become_the_charges_they_are(moto: str) -> None:
         ("2026-10-02", "Adjustment", "S3", None, True, Decimal(-1), Decimal(-1)),
     ]
     assert sum(row["billed_cost"] for row in found) == Decimal("6.1734567891")
-    assert source.pages_asked == 3
+    assert source.paid_calls == 3
 
 
 def test_a_row_says_where_and_when_it_was_charged(moto: str) -> None:
@@ -227,7 +227,7 @@ def test_access_is_tested_with_one_page(moto: str) -> None:
     inject(moto, page())
     source = aws(moto)
     assert source.test() == f"account {ACCOUNT}: Cost Explorer answers"
-    assert source.pages_asked == 1
+    assert source.paid_calls == 1
 
 
 # What is asked
@@ -300,7 +300,7 @@ def test_pages_without_end_end() -> None:
         pytest.raises(SourceError, match=r"2026-10-01\.\.2026-10-02: stopped after max_pages=3 pages"),
     ):
         rows(source)
-    assert len(it.asked) == source.pages_asked == 3
+    assert len(it.asked) == source.paid_calls == 3
 
 
 @pytest.mark.parametrize(

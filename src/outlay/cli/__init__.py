@@ -1,0 +1,74 @@
+"""The command line: parsing arguments and wiring. The only place that names a source and a store together."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from outlay import __version__
+from outlay.core.errors import OutlayError
+
+# Each command, the module that holds it, and what the list of commands says of it: `outlay --help` imports none.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("setup", "Write a commented outlay.yaml."),
+    "init-db": ("setup", "Create or migrate the store."),
+    "test-auth": ("setup", "Ask every source whether access works."),
+    "test-connections": ("setup", "The same as test-auth."),
+    "collect": ("collect", "Fetch what the clouds charge."),
+    "costs": ("costs", "Show costs by any dimension."),
+    "runs": ("history", "Show what was collected, and what failed."),
+    "restatements": ("history", "Show the days whose costs were restated."),
+    "serve": ("serve", "Dashboard, API, /metrics and scheduler in one process."),
+    "demo": ("serve", "The same on generated data, without credentials."),
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"outlay.cli.{COMMANDS[cmd_name][0]}")
+        name = "test-auth" if cmd_name == "test-connections" else cmd_name
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="outlay")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file.  [default: outlay.yaml, if there]")
+@click.pass_context
+def outlay(ctx: click.Context, config: Path | None) -> None:
+    """What every cloud charges, kept exactly and answered fast."""
+    ctx.obj = config
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 some sources failed."""
+    try:
+        result: Any = outlay.main(args, prog_name="outlay", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except OutlayError as error:
+        click.echo(f"outlay: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left, as `head` does
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -42,7 +42,6 @@ class Document:
     tree: dict[str, Tree] = field(default_factory=dict)
     places: dict[Key, Place] = field(default_factory=lambda: {(): Place("settings")})
     faults: dict[Key, str] = field(default_factory=dict)
-    secrets: set[str] = field(default_factory=set)
 
     def fault(self, key: Key, message: str) -> None:
         """Note that the value of `key` cannot be."""
@@ -91,13 +90,11 @@ class Document:
         return _VARIABLE.sub(one, text)
 
     def error(self) -> ConfigError:
-        """All faults, in the order of their lines, those of the environment first; no secrets."""
+        """All faults, in the order of their lines, those of the environment first."""
         order = sorted(self.faults, key=lambda key: self.place(key).line)
-        lines = [f"{self.place(key)}: {dotted(key)}: {self.faults[key]}" for key in order]
-        text = "\n".join(lines)
-        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
-            text = text.replace(secret, "**********")
-        return ConfigError(text)
+        return ConfigError(
+            "\n".join(f"{self.place(key)}: {dotted(key)}: {self.faults[key]}" for key in order)
+        )
 
 
 def dotted(key: Iterable[str | int]) -> str:

@@ -15,7 +15,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def fit(document: Document, model: type[Model], key: Key, written: dict[str, Tree]) -> Model | None:
     """The model made of what was written at `key`, or None and the faults in the document."""
-    values = _Fitting(document).model([model], written, key)
+    fitting = _Fitting(document)
+    values = fitting.model([model], written, key)
     try:
         made = model.model_validate(values)
     except ValidationError as e:
@@ -23,7 +24,7 @@ def fit(document: Document, model: type[Model], key: Key, written: dict[str, Tre
             loc = _written(error["loc"], values, missing=error["type"] == "missing")
             # What is wrong with the whole may follow from a part that was already told.
             if loc or not document.faulty(key):
-                document.fault(key + loc, _words(error["type"], error["msg"], model, loc))
+                document.fault(key + loc, fitting.blotted(_words(error["type"], error["msg"], model, loc)))
         return None
     return None if document.faulty(key) else made
 
@@ -70,6 +71,13 @@ class _Fitting:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.secrets: set[str] = set()
+
+    def blotted(self, message: str) -> str:
+        """`message` without secrets: a plugin's own validator may have put one in."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            message = message.replace(secret, "**********")
+        return message
 
     def model(self, models: list[type[BaseModel]], written: dict[str, Tree], key: Key) -> dict[str, Tree]:
         fields = {name: info for each in reversed(models) for name, info in each.model_fields.items()}
@@ -83,8 +91,8 @@ class _Fitting:
 
     def value(self, value: Tree, annotation: Any, key: Key) -> Tree:
         types = _members(annotation)
-        if isinstance(value, str) and SecretStr in types:
-            self.document.secrets.add(value)
+        if value and isinstance(value, str) and SecretStr in types:
+            self.secrets.add(value)
         if isinstance(value, str) and str not in types and SecretStr not in types:
             value = _unpacked(value, types)
         if isinstance(value, list):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,11 +70,16 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
 class Priced(Protocol):
     """A source whose questions cost money."""
 
+    @property
+    def paid_calls(self) -> int:
+        """How many calls that cost money this object has made so far."""
+
     def price(self, span: Span) -> Decimal:
-        """What fetching the span costs at most, in USD, asked without spending anything."""
+        """What fetching the span costs, in USD, estimated without spending anything."""
 
 
 class Warehouse(Protocol):

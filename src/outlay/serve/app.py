@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from outlay import __version__
@@ -20,7 +21,7 @@ from outlay.core.errors import OutlayError
 from outlay.serve import api, health, metrics
 from outlay.serve.api import problems
 from outlay.serve.requests import RequestLog
-from outlay.serve.schedule import Collector
+from outlay.serve.schedule import Background, Collector
 
 if TYPE_CHECKING:
     from outlay.core.ports import Warehouse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10  # how long requests in flight have to finish once we are told to stop
-ABANDON_SECONDS = 2  # how long a running collection has then
+ABANDON_SECONDS = 2  # how long a running collection has
 
 
 class ListenError(OutlayError):
@@ -50,18 +51,21 @@ def create_app(
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
-    While it runs it calls `collect` at once and then by the cron expression `schedule` (UTC), never twice at a
-    time, in a thread of its own; the event tells a collection to give up. `sources` are the names in the settings.
+    While it runs it calls `collect` at once and then by the cron expression `schedule` (UTC), in a thread of
+    its own, never twice at a time; the event tells it to give up. `sources`: their names in the settings.
     """
+    stopping = threading.Event()
     exposition = metrics.Exposition(warehouse, state, sources)
-    collector = Collector(collect, schedule, after=exposition.refresh)
+    collector = Collector(collect, schedule, stopping, after=exposition.refresh)
+    background = Background(
+        stopping, collector.run, lambda: exposition.keep_fresh(stopping, lambda: collector.collecting)
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=_keep_fresh, args=(exposition, collector), name="metrics", daemon=True).start()
-        collector.start()
+        background.start()
         yield
-        collector.stop()
+        await run_in_threadpool(background.stop, ABANDON_SECONDS)
 
     app = FastAPI(
         title="Outlay",
@@ -71,7 +75,7 @@ def create_app(
         docs_url=None,  # FastAPI's own page loads its scripts from elsewhere; ours is in api/docs.py
         redoc_url=None,
     )
-    app.state.collector = collector
+    app.state.background = background
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(RequestLog)
     problems.handle(app)
@@ -83,11 +87,6 @@ def create_app(
 
         pages.mount(app, warehouse, state, dashboard)
     return app
-
-
-def _keep_fresh(exposition: metrics.Exposition, collector: Collector) -> None:
-    exposition.refresh()
-    exposition.keep_fresh(collector.stopping, lambda: collector.collecting)
 
 
 def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECONDS) -> int:
@@ -105,9 +104,8 @@ def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECOND
     log.info("serving on %s", _url(listening))
     server.run(sockets=[listening])
     server.last_resort.cancel()
-    app.state.collector.stop(ABANDON_SECONDS)
     log.info("stopped")
-    if app.state.collector.collecting:
+    if not app.state.background.stop(0):
         _leave()
     return 0 if server.started else 1
 
@@ -127,19 +125,23 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         # A request's thread cannot be cancelled, and the event loop does not close before it ends.
-        self.last_resort = threading.Timer(grace_seconds + ABANDON_SECONDS, _leave)
+        self.last_resort = threading.Timer(grace_seconds + 2 * ABANDON_SECONDS, _leave)
         self.last_resort.daemon = True
-        self._collector: Collector = app.state.collector
+        self._background: Background = app.state.background
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping")
-        self._collector.stop()
+        self._background.stopping.set()
         self.last_resort.start()
         await super().shutdown(sockets)
 
 
 def _leave() -> None:
-    """End the process now: the libraries' worker threads would keep it, and a store is safe whenever we stop."""
+    """End the process now.
+
+    Python's own end would first wait for the libraries' worker threads, or abort amid their C++.
+    The store is safe whenever we stop.
+    """
     log.warning("left without waiting for what is still running")
     logging.shutdown()
     os._exit(0)
@@ -149,14 +151,16 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ListenError, which names the address and the reason."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    try:
         # `localhost` is both; clients that know only one of them know IPv4.
         family = socket.AF_INET if any(each[0] == socket.AF_INET for each in found) else socket.AF_INET6
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
-    except (OSError, OverflowError) as error:
-        # create_server's own sentence has the address in it, too.
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and (error.errno or 0) > 0 else str(error)
-        raise ListenError(f"cannot listen on {host}:{port}: {reason}") from None
+    except OSError as error:
+        # Its own sentence names the address once more.
+        raise ListenError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
 
 
 def _url(listening: socket.socket) -> str:

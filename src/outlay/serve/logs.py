@@ -7,7 +7,9 @@ import sys
 from typing import IO, Any, Literal
 
 
-def setup(level: str = "INFO", style: Literal["console", "json"] = "console", stream: IO[str] | None = None) -> None:
+def setup(
+    level: str = "INFO", style: Literal["console", "json"] = "console", stream: IO[str] | None = None
+) -> None:
     """Send all log lines, by `logging` or structlog, to `stream` (standard error)."""
     import structlog
 
@@ -23,7 +25,11 @@ def setup(level: str = "INFO", style: Literal["console", "json"] = "console", st
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     unwrap = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(out)

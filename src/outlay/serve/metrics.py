@@ -1,4 +1,4 @@
-"""/metrics: costs and the health of sources for Prometheus, rendered when the data changes and served as ready bytes."""
+"""/metrics: costs and the health of sources for Prometheus, rendered when they change, served as ready bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from outlay.core.errors import OutlayError
 from outlay.core.money import PRECISION
 from outlay.core.query import CostQuery, Filter, Measure
 from outlay.core.span import FIRST_MONTH, Period, month_of
-
 from outlay.serve.api.problems import problem
 
 if TYPE_CHECKING:
@@ -59,56 +58,50 @@ def _costs(warehouse: Warehouse, today: date) -> Iterator[Metric]:
     before = Period(month_of(month.start - timedelta(days=1)), month.start)
     current, previous = _summed(warehouse, month), _summed(warehouse, before)
     # What was charged last month is zero, not absent, until this month's first charge arrives.
-    current = dict.fromkeys(previous, Decimal(0)) | current
+    current = {labels: Decimal(0) for labels in previous} | current
     yield _money("month_to_date", "Cost of this month so far.", current)
     yield _money("previous_month", "Cost of the whole month before.", previous)
     for name, dimension in (("service", "service"), ("account", "sub_account")):
         told = f"Cost of this month so far by {name}: the {TOP} largest, the others as {OTHER}."
         yield _money(f"month_to_date_by_{name}", told, _summed(warehouse, month, dimension), name)
     days = _last_days(warehouse, Period(before.start, today))
-    told = f"Cost of each source's last day with charges, before today: the {TOP} largest services, then {OTHER}."
+    told = f"Cost of each source's last day with charges before today: the {TOP} largest services, {OTHER}."
     yield _money("last_day", told, _last_day(warehouse, days), "service")
     yield _gauge(
         "cost_last_day_timestamp_seconds",
         "The day, at its start in UTC, that outlay_cost_last_day is of.",
         ("source",),
-        {(source,): datetime.combine(day, time(), UTC).timestamp() for source, day in days.items()},
+        [((source,), datetime.combine(day, time(), UTC).timestamp()) for source, day in days.items()],
     )
 
 
-def _summed(warehouse: Warehouse, days: Period, *dimension: str, only: Iterable[str] = ()) -> dict[Labels, Decimal]:
+def _summed(
+    warehouse: Warehouse, days: Period, *dimension: str, only: Sequence[str] = ()
+) -> dict[Labels, Decimal]:
     """Costs by provider, source, the dimension if there is one, currency and measure."""
     filters = (Filter("source", tuple(only)),) if only else ()
-    found: dict[Labels, Decimal] = {}
-    for measure in MEASURES:
-        query = CostQuery(days, ("provider", "source", *dimension), filters, measure, order="dimensions")
-        rows = reports.costs(warehouse, query).rows
-        for row in _folded(rows, *dimension) if dimension else rows:
-            labels = (row[name] or "" for name in (*query.dimensions, "currency"))
-            found[*labels, measure] = row["cost"]
+    found: dict[Labels, Decimal] = defaultdict(Decimal)
+    with localcontext(prec=PRECISION):
+        for measure in MEASURES:
+            query = CostQuery(days, ("provider", "source", *dimension), filters, measure, order="dimensions")
+            rows = reports.costs(warehouse, query).rows
+            for row in _folded(rows, *dimension) if dimension else rows:
+                labels = (row[name] or "" for name in (*query.dimensions, "currency"))
+                found[*labels, measure] += row["cost"]
     return found
 
 
-def _folded(rows: Sequence[dict[str, Any]], dimension: str) -> list[dict[str, Any]]:
-    """The rows of the values that cost most, per currency, and the others' summed per provider and source."""
-    sizes: dict[tuple[str, str | None], Decimal] = defaultdict(Decimal)
-    others: dict[Labels, dict[str, Any]] = {}
-    with localcontext(prec=PRECISION):
-        for row in rows:
-            sizes[row["currency"], row[dimension]] += row["cost"]
-        largest: dict[str, list[str | None]] = defaultdict(list)
-        for currency, value in sorted(sizes, key=lambda key: (-sizes[key], key[1] or "")):
-            largest[currency].append(value)
-        kept = []
-        for row in rows:
-            if row[dimension] in largest[row["currency"]][:TOP]:
-                kept.append(row)
-                continue
-            other = others.setdefault(
-                (row["provider"], row["source"], row["currency"]), row | {dimension: OTHER, "cost": Decimal(0)}
-            )
-            other["cost"] += row["cost"]
-    return kept + list(others.values())
+def _folded(rows: Sequence[dict[str, Any]], dimension: str) -> Iterator[dict[str, Any]]:
+    """The same money with the values that cost most, per currency, and OTHER in the place of all others."""
+    sizes: dict[str, dict[str | None, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for row in rows:
+        sizes[row["currency"]][row[dimension]] += row["cost"]
+    largest = {
+        currency: set(sorted(each, key=lambda value: (-each[value], value or ""))[:TOP])
+        for currency, each in sizes.items()
+    }
+    for row in rows:
+        yield row if row[dimension] in largest[row["currency"]] else row | {dimension: OTHER}
 
 
 def _last_days(warehouse: Warehouse, days: Period, only: Sequence[str] = ()) -> dict[str, date]:
@@ -135,9 +128,12 @@ def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: d
     ages = _ages(warehouse, sources or [*known], today)
 
     def each(name: str, told: str, values: Mapping[str, float]) -> Metric:
-        return _gauge(f"source_{name}", told, ("source",), {(source,): value for source, value in values.items()})
+        return _gauge(
+            f"source_{name}", told, ("source",), [((source,), value) for source, value in values.items()]
+        )
 
-    yield each("up", "Whether the last attempt to refresh the source succeeded.", {f.source: not f.stale for f in fresh})
+    told = "Whether the last attempt to refresh the source succeeded."
+    yield each("up", told, {f.source: not f.stale for f in fresh})
     yield each(
         "last_success_timestamp_seconds",
         "When the source was last refreshed.",
@@ -151,7 +147,7 @@ def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: d
     yield each("refresh_seconds", "How long the last attempt took.", {f.source: f.seconds for f in fresh})
     told = "Whole days, in seconds, between the last day the source has charges of and today, UTC."
     yield each("data_age_seconds", told, {source: days * DAY_SECONDS for source, days in ages.items()})
-    yield _gauge("build_info", "The version that runs.", ("version",), {(__version__,): 1})
+    yield _gauge("build_info", "The version that runs.", ("version",), [((__version__,), 1)])
 
 
 def _ages(warehouse: Warehouse, sources: Sequence[str], today: date) -> dict[str, int]:
@@ -177,13 +173,14 @@ class _Ready(Collector):
 
 
 def _money(name: str, told: str, found: Mapping[Labels, Decimal], *dimension: str) -> Metric:
-    return _gauge(f"cost_{name}", told, ("provider", "source", *dimension, "currency", "measure"), found)
+    labels = ("provider", "source", *dimension, "currency", "measure")
+    return _gauge(f"cost_{name}", told, labels, found.items())
 
 
-def _gauge(name: str, told: str, labels: Labels, found: Mapping[Labels, float | Decimal]) -> Metric:
+def _gauge(name: str, told: str, labels: Labels, found: Iterable[tuple[Labels, float | Decimal]]) -> Metric:
     """A gauge. Here, at the edge, decimals become the floats that Prometheus keeps."""
     family = GaugeMetricFamily(f"outlay_{name}", told, labels=labels)
-    for values, value in sorted(found.items()):
+    for values, value in sorted(found):
         family.add_metric(values, float(value))
     return family
 
@@ -222,7 +219,8 @@ class Exposition:
                 log.exception("metrics keep their last state")
 
     def keep_fresh(self, stopping: threading.Event, busy: Callable[[], bool]) -> None:
-        """Refresh every CHECK_SECONDS, for what other processes collect; not amid a collection of ours."""
+        """Refresh now and then, for what other processes collect; not amid a collection of ours."""
+        self.refresh()
         while not stopping.wait(CHECK_SECONDS):
             if not busy():
                 self.refresh()

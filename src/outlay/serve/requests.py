@@ -1,4 +1,4 @@
-"""Requests: an id for each, a log line at its end without query string or headers, 500 for what nobody caught."""
+"""Requests: an id and a log line for each, without query string or headers; 500 for what nobody caught."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REQUEST_ID = re.compile(rb"[\w.:-]{1,128}", re.ASCII)
 
 
 class RequestLog:
-    """ASGI middleware: gives each request an id, logs it when it ended, and answers 500 for what nobody caught."""
+    """ASGI middleware: gives each request an id, logs it, and answers 500 for what nobody caught."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,7 +56,8 @@ class RequestLog:
             log.exception("a fault of ours")
             if status is not None:
                 raise
-            await problem(500, "internal", "a fault of ours; the log has the details")(scope, receive, watched)
+            answer = problem(500, "internal", "a fault of ours; the log has the details")
+            await answer(scope, receive, watched)
         finally:
             _line(scope, status, (time.perf_counter() - started) * 1000)
 

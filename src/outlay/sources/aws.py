@@ -55,12 +55,12 @@ class Aws(Access):
 
     max_pages: Annotated[int, Field(ge=1)] = 200  # per span
 
-    _pages_asked: int = PrivateAttr(0)
+    _paid_calls: int = PrivateAttr(0)
 
     @property
-    def pages_asked(self) -> int:
+    def paid_calls(self) -> int:
         """How many pages this object has asked Cost Explorer for, at 0.01 USD each."""
-        return self._pages_asked
+        return self._paid_calls
 
     def spans(self, window: Window) -> Iterator[Span]:
         """The window month by month, newest first, less the days that Cost Explorer does not have.
@@ -134,7 +134,7 @@ class Aws(Access):
                 ask["NextPageToken"] = token
 
     def _page(self, client: Any, ask: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-        self._pages_asked += 1
+        self._paid_calls += 1
         answer: Mapping[str, Any] = {}
         # botocore takes a body that is cut short, or no JSON at all, for an answer without fields,
         # and fails with an AttributeError on JSON of another shape.

@@ -1,4 +1,4 @@
-"""GET /costs/...: the named questions over HTTP. Each answer is `reports.as_json`, cached by the store's version."""
+"""GET /costs/...: the named questions over HTTP, answered by `reports`, cached by the store's version."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Answer(BaseModel):
 
 
 class Answers:
-    """The newest answers, ready as JSON. A change of the store changes every key, so nothing here goes stale."""
+    """The newest answers, ready as JSON. A change of the store changes every key: nothing here goes stale."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -68,7 +68,8 @@ class Answers:
             if (known := self._known.get(key)) is not None:
                 self._known.move_to_end(key)
                 return known
-        found = json.dumps(reports.as_json(reports.costs(self._warehouse, query)), ensure_ascii=False).encode()
+        costs = reports.costs(self._warehouse, query)
+        found = json.dumps(reports.as_json(costs), ensure_ascii=False).encode()
         with self._lock:
             self._known[key] = found
             if len(self._known) > CACHED_ANSWERS:

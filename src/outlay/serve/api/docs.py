@@ -31,11 +31,13 @@ def _page(document: dict[str, Any]) -> Iterator[str]:
     title = escape(document["info"]["title"])
     yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} API</title>'
     yield f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-    yield f"<h1>{title} API {escape(document['info']['version'])}</h1><p>{escape(document['info']['description'])}"
+    yield f"<h1>{title} API {escape(document['info']['version'])}</h1>"
+    yield f"<p>{escape(document['info']['description'])}"
     yield ' The whole of it as <a href="openapi.json">OpenAPI</a>.</p>'
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
-            yield f"<h2><code>{verb.upper()} {escape(path)}</code></h2><p>{escape(operation['description'])}</p>"
+            yield f"<h2><code>{verb.upper()} {escape(path)}</code></h2>"
+            yield f"<p>{escape(operation['description'])}</p>"
             yield from _parameters(operation.get("parameters", []))
 
 
@@ -51,5 +53,5 @@ def _parameters(parameters: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _choices(schema: dict[str, Any]) -> str:
-    found = [*schema.get("enum", ()), *(value for part in schema.get("anyOf", ()) for value in part.get("enum", ()))]
+    found = [value for part in (schema, *schema.get("anyOf", ())) for value in part.get("enum", ())]
     return " ".join(f"<code>{escape(str(value))}</code>" for value in found)

@@ -21,7 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it. `code` is one word for programs, `detail` one sentence for people."""
+    """What went wrong, as RFC 9457 has it. `code` is for programs, `detail` for people."""
 
     type: str = "about:blank"
     title: str

@@ -37,14 +37,14 @@ Day = Annotated[date, BeforeValidator(_iso), Field(ge=FIRST_MONTH, lt=END_MONTH)
 class Question(BaseModel):
     """What every cost endpoint can be asked. An empty value means charges without one: `service=`."""
 
-    start_date: Day | None = Field(None, description="First day, 2026-10-01. Default: 30 days up to `end_date`.")
+    start_date: Day | None = Field(None, description="First day. Default: 30 days up to `end_date`.")
     end_date: Day | None = Field(None, description="Last day, inclusive. Default: yesterday (UTC).")
     provider: list[str] = Field([], description="Only these providers; repeat it or separate by commas.")
     service: list[str] = Field([], description="Only these services, as the bill calls them; repeatable.")
-    account: list[str] = Field([], description="Only these accounts (subscriptions, projects), by id; repeatable.")
+    account: list[str] = Field([], description="Only these accounts, by id; repeatable.")
     region: list[str] = Field([], description="Only these regions, by id; repeatable.")
     tag: list[str] = Field(
-        [], description="Only charges with this tag, as key:value; repeatable. A colon in a key is written \\:"
+        [], description="Only with this tag, key:value; repeatable. A colon in a key is written \\:"
     )
     measure: Measure = Field("billed", description="Which cost: effective is amortised.")
     exclude: list[str] = Field([], description="Leave out credits, refunds, taxes or purchases; by commas.")
@@ -98,8 +98,8 @@ class Grouped(Question):
 
     group_by: list[str] = Field(
         [],
-        description="Dimensions, by commas: source provider billing_account account service service_category region"
-        " resource charge_category sku invoice commitment tag:<key>.",
+        description="Dimensions, by commas: source provider billing_account account service service_category"
+        " region resource charge_category sku invoice commitment tag:<key>.",
     )
 
 

@@ -77,5 +77,7 @@ def mount(app: FastAPI, warehouse: Warehouse, state: State, settings: DashboardS
     )
     # Dash answers every unknown path with its page; an API's client must get its 404.
     dash.backend._setup_catchall = lambda: None
+    # Without callbacks over a web socket the page needs no connection that stays open.
+    dash.backend.websocket_capability = False
     dash.layout = lambda: layout.page(settings)
     callbacks.connect(dash, warehouse, state, settings)

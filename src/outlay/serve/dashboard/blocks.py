@@ -13,11 +13,15 @@ from dash import html
 from outlay.core.money import shown, totals
 from outlay.core.span import Period
 from outlay.serve.dashboard import figures
+from outlay.serve.dashboard.numbers import last_month
 from outlay.serve.dashboard.view import View, last_day
 
 if TYPE_CHECKING:
     from outlay.serve.dashboard.numbers import Amount, Nothing, Numbers, Ranking
     from outlay.state import Freshness
+
+UNKNOWN = "–"
+_LONG = 26  # characters: longer ids are cut in their middle, for it is their ends that differ
 
 _MONTHS = "January February March April May June July August September October November December".split()
 
@@ -34,11 +38,9 @@ def days_text(days: Period) -> str:
 
 
 def change(now: Decimal, before: Decimal | None) -> str:
-    """By how much `now` differs, with its sign: +4.2 %; `new` for what cost nothing, `–` where nothing is known."""
-    if before is None:
-        return "–"
-    if before <= 0:
-        return "new" if now > 0 and before == 0 else "–"
+    """By how much `now` differs, with its sign: +4.2 %; `new` for what cost nothing before, `–` for what has no ratio."""
+    if before is None or before <= 0:
+        return "new" if before == 0 and now > 0 else UNKNOWN
     percent = ((now - before) / before * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
     return f"{percent:+,} %".replace("-", "−") if percent else "0.0 %"
 
@@ -69,8 +71,8 @@ def cards(numbers: Numbers) -> list[Any]:
     current = month.current.get(currency, Decimal(0))
     same = month.previous_same_days.get(currency, Decimal(0))
     whole = month.previous.get(currency, Decimal(0))
-    last_month = _MONTHS[(month.month.start - timedelta(days=1)).month - 1]
-    so_far = f"day {len(month.month)}"
+    previous = last_month(month)
+    first_days = days_text(Period(previous.start, min(previous.start + timedelta(days=len(month.month)), previous.end)))
     mean = numbers.total / len(numbers.days)
     length = f"{len(numbers.days)} days" if len(numbers.days) > 1 else "day"
     return [
@@ -78,14 +80,14 @@ def cards(numbers: Numbers) -> list[Any]:
             f"Month to date · {days_text(month.month)}",
             current,
             currency,
-            _delta(current, same if numbers.month_known else None, f"than {last_month} until {so_far}"),
+            _delta(current, same if numbers.month_known else None, first_days),
             "month-to-date",
         ),
         _card(
-            f"Last month · {last_month}",
+            f"Last month · {_MONTHS[previous.start.month - 1]}",
             whole,
             currency,
-            [shown(same, currency), html.Span(f" until {so_far}")],
+            [shown(same, currency), html.Span(f" on {first_days}")],
             "last-month",
         ),
         _card(
@@ -93,7 +95,7 @@ def cards(numbers: Numbers) -> list[Any]:
             numbers.total,
             currency,
             [
-                *_delta(numbers.total, numbers.before, f"than the {length} before"),
+                *_delta(numbers.total, numbers.before, f"the {length} before"),
                 html.Span(f" · {shown(mean, currency)} a day", className="aside"),
             ],
             "shown",
@@ -144,14 +146,14 @@ def table(numbers: Numbers) -> Any:
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
     """A ranking as a table whose rows are bars; the last row holds all others, so the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
-    rows = [_rank(each, each.name or f"(no {what})", found.total, widest, numbers.currency) for each in found.top]
+    rows = [_rank(each, each.name or f"(no {what})", found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"
-        rows.append(_rank(found.others, label, found.total, widest, numbers.currency))
-    heads = [(what.capitalize(), "name"), ("Cost", "cost"), ("Share", "share"), ("Change", "change")]
+        rows.append(_rank(found.others, label, found.total, widest))
+    heads = [(what.capitalize(), "name"), (numbers.currency, "cost"), ("Share", "share"), ("Change", "change")]
     head = html.Thead(html.Tr([html.Th(each, scope="col", className=kind) for each, kind in heads]))
     total = html.Tr(
-        [html.Th("Total", scope="row"), html.Td(shown(found.total, numbers.currency), className="cost"), html.Td(), html.Td()]
+        [html.Th("Total", scope="row"), html.Td(f"{found.total:,.2f}", className="cost"), html.Td(), html.Td()]
     )
     return html.Table([head, html.Tbody(rows), html.Tfoot(total)], className="ranks")
 
@@ -174,9 +176,10 @@ def nothing(found: Nothing, view: View) -> Any:
     return _message(f"No charges{among} on {days_text(found.days)}", [html.P(said), link])
 
 
-def problem(message: str) -> Any:
+def problem(title: str, error: str, *, wrong_address: bool = False) -> Any:
     """Something that failed, in words a person can act on."""
-    return dmc.Alert(message, title="The costs cannot be shown", color="red", variant="light")
+    way_out = [" ", dmc.Anchor("Show the usual view", href="./", inherit=True)] if wrong_address else []
+    return dmc.Alert([error, *way_out], title=title, color="red", variant="light", radius="md")
 
 
 def _newcomer() -> Any:
@@ -204,28 +207,28 @@ def _card(label: str, amount: Decimal, currency: str, below: Sequence[Any], name
 
 def _delta(now: Decimal, before: Decimal | None, than: str) -> list[Any]:
     said = change(now, before)
-    if said == "–":
-        return [html.Span("nothing to compare with")]
-    if said == "new":
-        return [html.Span(said, className=_direction(said)), html.Span(f": nothing {than.removeprefix('than ')}")]
-    return [html.Span(said, className=_direction(said)), html.Span(f" {than}")]
+    if said == UNKNOWN:
+        return [html.Span(f"nothing known of {than}" if before is None else f"no costs on {than}")]
+    return [html.Span(said, className=_direction(now, before)), html.Span(f" against {than}")]
 
 
-def _direction(said: str) -> str:
-    return {"+": "change up", "−": "change down", "n": "change up"}.get(said[0], "change")
+def _direction(now: Decimal, before: Decimal | None) -> str:
+    """A class that colours what moved by a tenth or more: if everything shines, nothing is seen."""
+    if before is None or abs(now - before) * 10 < before:
+        return "change"
+    return "change up" if now > before else "change down"
 
 
-def _rank(each: Amount, label: str, total: Decimal, widest: Decimal, currency: str) -> Any:
+def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
     part = max(Decimal(0), min(Decimal(1), each.cost / widest)) if widest > 0 else Decimal(0)
-    said = change(each.cost, each.before)
     by = [html.Small(figures.name(each.provider))] if each.provider else []
     bar = {"--bar": f"{part * 100:.2f}%", "--colour": figures.colour(each.provider) if each.provider else "gray"}
     return html.Tr(
         [
-            html.Th([html.Span(label, className="label"), *by], scope="row", style=bar, title=label),
-            html.Td(shown(each.cost, currency), className="cost"),
+            html.Th([_short(label), *by], scope="row", style=bar, title=label),
+            html.Td(f"{each.cost:,.2f}", className="cost"),
             html.Td(share(each.cost, total), className="share"),
-            html.Td(said, className=_direction(said)),
+            html.Td(change(each.cost, each.before), className=_direction(each.cost, each.before)),
         ]
     )
 
@@ -241,6 +244,10 @@ def _source(each: Freshness, now: datetime) -> Any:
     if each.error is not None:
         line.append(html.Span(f"{ago(each.last_attempt, now)}: {each.error}", className="why"))
     return html.Li(line)
+
+
+def _short(label: str) -> str:
+    return f"{label[:12]}…{label[-12:]}" if len(label) > _LONG and " " not in label else label
 
 
 def _dot(provider: str) -> Any:

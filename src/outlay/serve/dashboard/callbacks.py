@@ -13,7 +13,7 @@ from dash import Dash, Input, Output, ctx, no_update
 from dash import State as Held
 
 from outlay import reports
-from outlay.core.errors import OutlayError, StoreError
+from outlay.core.errors import OutlayError, StoreError, UsageError
 from outlay.core.ports import Warehouse
 from outlay.core.span import Period
 from outlay.serve.dashboard import blocks, figures
@@ -90,11 +90,13 @@ class Answer:
         """What changes when `trigger` (a control, `tick`, or None at first) fires; `seen` names what is shown."""
         try:
             return self._page(asked, trigger, seen) | self._beside()
+        except UsageError as error:
+            return self._failed(blocks.problem("No such view", f"{error}.", wrong_address=True), trigger)
         except OutlayError as error:
-            return self._failed(str(error), trigger)
+            return self._failed(blocks.problem("The costs cannot be read", str(error)), trigger)
         except Exception:
             _log.exception("the dashboard cannot be shown")
-            return self._failed("Something went wrong inside; the server's log says what.", trigger)
+            return self._failed(blocks.problem("The costs cannot be shown", "The server's log says why."), trigger)
 
     def _page(self, asked: Mapping[str, Any], trigger: str | None, seen: str | None) -> Page:
         view = edited(View.of_search(asked["search"]), asked, trigger)
@@ -114,7 +116,7 @@ class Answer:
         try:
             sources = blocks.freshness(self.state.freshness(), now)
         except StoreError as error:
-            sources = blocks.problem(str(error))
+            sources = blocks.problem("The state cannot be read", str(error))
         return {"freshness": sources, "footer": self._footer(f"{now:%H:%M} UTC")}
 
     def _footer(self, looked: str) -> str:
@@ -124,9 +126,9 @@ class Answer:
         every = f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
         return f"Read at {looked} · looks for news every {every}"
 
-    def _failed(self, message: str, trigger: str | None) -> Page:
+    def _failed(self, problem: Any, trigger: str | None) -> Page:
         """Numbers shown before stay only while they are what was asked for."""
-        page: Page = {"alert": blocks.problem(message)} | self._beside()
+        page: Page = {"alert": problem} | self._beside()
         return page if trigger == "tick" else page | {"no_numbers": True, "nothing": None, "seen": None}
 
 

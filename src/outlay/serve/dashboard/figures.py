@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def daily(series: Sequence[Series], days: Period, currency: str) -> Figure:
     figure.update_layout(
         template="none",
         barmode="relative",
-        bargap=0.22,
+        bargap=0.22 if len(days) > 10 else 0.5,
         barcornerradius=3,
         showlegend=False,
         dragmode=False,
@@ -54,10 +55,12 @@ def daily(series: Sequence[Series], days: Period, currency: str) -> Figure:
             "type": "date",
             "fixedrange": True,
             "showgrid": False,
+            "showspikes": False,
             "automargin": True,
             "hoverformat": "%a %-d %b %Y",
             "tickformat": "%-d %b",
             "nticks": 10,
+            "range": [f"{days.start - timedelta(days=1)} 12:00", f"{days.end - timedelta(days=1)} 12:00"],
         },
         yaxis={"fixedrange": True, "automargin": True, "tickformat": "~s", "nticks": 6, "zeroline": False},
     )

@@ -108,7 +108,7 @@ def _numbers() -> Any:
     )
     return html.Div(
         [
-            html.Div(currency, id="currencies", hidden=True),
+            html.Div([currency, html.Span("each by itself, never added up")], id="currencies", hidden=True),
             html.Div([_waiting(112) for _ in range(3)], id="cards"),
             _card("Daily costs", html.Div(id="legend"), _chart(), html.Div(id="table")),
             html.Div(

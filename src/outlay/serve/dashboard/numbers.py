@@ -57,7 +57,7 @@ class Series:
 class Numbers:
     """One currency's costs, and the totals of all.
 
-    `totals`       per currency, of `days`
+    `totals`       per currency, of `days`; the currency in which most is bought first
     `before`       of as many days before; None where that is not known
     `month_known`  whether last month's charges are known from its first day on
     """
@@ -75,6 +75,11 @@ class Numbers:
     @property
     def total(self) -> Decimal:
         return self.totals.get(self.currency, Decimal(0))
+
+
+def last_month(month: MonthToDate) -> Period:
+    """The whole month before the one so far."""
+    return Period(month_of(month.month.start - timedelta(days=1)), month.month.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +106,18 @@ class Reader:
         by_service = self._costs(self._days, "provider", "service")
         if not by_service.rows:
             return Nothing(self._days, self._months())
-        currency = self._currency(by_service.rows)
+        used = _most_used(by_service.rows)
+        currency = self._view.currency if self._view.currency in used else used[0]
         earlier = Period.last(len(self._days), self._days.start)
         before = self._costs(earlier, "provider", "service") if self._known(earlier, currency) else None
         month = reports.month_to_date(self._warehouse, self._today, self._view.filters, self._view.measure)
-        last_month = month_of(month.month.start - timedelta(days=1))
         return Numbers(
             self._days,
             currency,
-            by_service.totals,
+            {each: by_service.totals[each] for each in used},
             before.totals.get(currency, Decimal(0)) if before else None,
             month,
-            self._known(Period(last_month, month.month.start), currency),
+            self._known(last_month(month), currency),
             self._daily(by_service.rows, currency),
             ranking("service", by_service.rows, before.rows if before else None, currency, services),
             self._accounts(earlier if before else None, currency, accounts),
@@ -143,16 +148,16 @@ class Reader:
         """Whether charges were collected back to the first of the days: else a comparison would mislead."""
         return currency in self._costs(Period.last(_HISTORY_DAYS, days.start + timedelta(days=1))).totals
 
-    def _currency(self, rows: Iterable[Mapping[str, Any]]) -> str:
-        """The one asked for, else the one in which most is bought: amounts of several cannot be compared."""
-        used = Counter(row["currency"] for row in rows)
-        asked = self._view.currency
-        return asked if asked in used else min(used, key=lambda each: (-used[each], each))
-
     def _months(self) -> Period | None:
         everything = CostQuery(Period(FIRST_MONTH, END_MONTH), ("month",), order="dimensions")
         months = [row["month"] for row in reports.costs(self._warehouse, everything).rows]
         return Period(min(months), next_month(max(months))) if months else None
+
+
+def _most_used(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Currencies by how much is bought in them: amounts of several cannot be compared, their rows can be counted."""
+    used = Counter(row["currency"] for row in rows)
+    return sorted(used, key=lambda each: (-used[each], each))
 
 
 def ranking(

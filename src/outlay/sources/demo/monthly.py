@@ -12,7 +12,8 @@ from outlay.sources.demo.bill import invoice, periods
 from outlay.sources.demo.charges import Layout
 from outlay.sources.demo.commitments import COMMITMENTS
 from outlay.sources.demo.company import AWS, AZURE, BY_PROVIDER, CLOUDS, GCP, HEROKU, Account
-from outlay.sources.demo.lines import account_columns, dice
+from outlay.sources.demo.lines import account_columns, dice, service_columns
+from outlay.sources.demo.services import Meter, meter
 
 
 def rows(plan: Layout, month: Period, usual: Iterable[Sequence[int]]) -> Iterator[dict[str, Any]]:
@@ -26,27 +27,42 @@ def rows(plan: Layout, month: Period, usual: Iterable[Sequence[int]]) -> Iterato
 
 def _taxes(plan: Layout, month: Period, usual: Iterable[Sequence[int]]) -> Iterator[dict[str, Any]]:
     """Tax on what the month's usage costs, dated on its first day as providers do."""
+    sums = _billed(plan, usual)
+    for cloud in CLOUDS:
+        for account in cloud.accounts if cloud.tax else ():
+            tax = sums[account.id] * cloud.tax // 1000
+            yield _row(account, month.start, month, tax) | {
+                **periods(month.start, month.end, month),
+                "charge_category": "Tax",
+                "charge_frequency": "Recurring",
+                "charge_description": f"Tax {Decimal(cloud.tax).scaleb(-1)}%",
+                "service_name": "Tax",
+                "service_category": "Other",
+                "service_subcategory": "Other (Other)",
+            }
+
+
+def _billed(plan: Layout, usual: Iterable[Sequence[int]]) -> dict[str, int]:
+    """What each sub account is billed for the usage of some days, in 10^-10 of the currency."""
     prices = plan.factors["billed_cost"].to_pylist()
     owners = [charge.columns["sub_account_id"] for charge in plan.charges]
     sums = dict.fromkeys(owners, 0)
     for usage in usual:
         for owner, count, price in zip(owners, plan.quantities(usage), prices, strict=True):
             sums[owner] += count * price
-    for cloud in CLOUDS:
-        for account in cloud.accounts if cloud.tax else ():
-            tax = sums[account.id] * cloud.tax // 1000
-            row = _row(account, month.start, month, tax)
-            row |= periods(month.start, month.end, month)
-            rate = Decimal(cloud.tax).scaleb(-1)
-            yield row | {"charge_category": "Tax", "charge_description": f"Tax {rate}%"}
+    return sums
 
 
 def _fees(plan: Layout, month: Period) -> Iterator[dict[str, Any]]:
     for each in COMMITMENTS:
         if each.monthly:
-            fee = plan.promised[each.id] * each.unit_price * len(month)
-            row = _row(each.account, month.start, month, fee) | each.fee_columns()
-            yield row | {"effective_cost": Decimal(0)}
+            units = plan.promised[each.id] * len(month)
+            yield _row(each.account, month.start, month, units * each.unit_price) | {
+                **each.fee_columns(),
+                "effective_cost": Decimal(0),
+                "pricing_currency_effective_cost": Decimal(0),
+                "commitment_discount_quantity": Decimal(units).scaleb(-4),
+            }
 
 
 def _subscription(month: Period) -> dict[str, Any]:
@@ -63,12 +79,12 @@ def _subscription(month: Period) -> dict[str, Any]:
 
 
 def _credits(plan: Layout, month: Period) -> Iterator[dict[str, Any]]:
-    for cloud, name, usual, reason in (
-        (AWS, "data-lake-prod", 1_800, "Migration programme credit"),
-        (GCP, "Vision", 400, "Promotional credit"),
+    for cloud, name, key, usual, reason in (
+        (AWS, "data-lake-prod", "s3", 1_800, "Migration programme credit"),
+        (GCP, "Vision", "vertex", 400, "Promotional credit"),
     ):
-        amount = -_about(plan, month, reason, usual)
-        yield _row(cloud.account(name), month.start, month, amount) | _once("Credit", reason)
+        row = _row(cloud.account(name), month.start, month, -_about(plan, month, reason, usual))
+        yield row | _once("Credit", reason, meter(cloud.provider, key))
 
 
 def _corrections(plan: Layout, month: Period) -> Iterator[dict[str, Any]]:
@@ -77,23 +93,21 @@ def _corrections(plan: Layout, month: Period) -> Iterator[dict[str, Any]]:
     refund = "Refund of requests billed twice"
     amount = -_about(plan, month, refund, 260)
     yield _row(AWS.account("data-lake-prod"), before, month, amount) | {
-        **_once("Usage", refund),
+        **_once("Usage", refund, meter("aws", "s3-requests")),
         "charge_class": "Correction",
-        "service_name": "Amazon Simple Storage Service",
-        "service_category": "Storage",
-        "service_subcategory": "Object Storage",
     }
     fifth = month.start + timedelta(days=4)
-    for cloud, name, usual, reason in (
-        (AZURE, "portal-prod", 120, "Service level credit"),
-        (HEROKU, "Labs", 35, "Goodwill adjustment"),
+    for cloud, name, key, usual, reason in (
+        (AZURE, "portal-prod", "appservice", 120, "Service level credit"),
+        (HEROKU, "Labs", "web", 35, "Goodwill adjustment"),
     ):
-        amount = -_about(plan, month, reason, usual)
-        yield _row(cloud.account(name), fifth, month, amount) | _once("Adjustment", reason)
+        row = _row(cloud.account(name), fifth, month, -_about(plan, month, reason, usual))
+        yield row | _once("Adjustment", reason, meter(cloud.provider, key))
 
 
-def _once(category: str, description: str) -> dict[str, str]:
+def _once(category: str, description: str, of: Meter) -> dict[str, str]:
     return {
+        **service_columns(of),
         "charge_category": category,
         "charge_frequency": "One-Time",
         "charge_description": description,
@@ -115,5 +129,6 @@ def _row(account: Account, day: date, month: Period, amount: int) -> dict[str, A
         "billed_cost": cost,
         "contracted_cost": cost,
         "list_cost": cost,
+        "pricing_currency_effective_cost": cost,
         "tags": {},
     }

@@ -1,0 +1,156 @@
+"""Writing an answer: a table for people, JSON, CSV, Excel, Parquet. Data goes to stdout or the named file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlay.core import money
+from outlay.core.errors import OutlayError, UsageError
+from outlay.reports import Costs, as_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def write(found: Costs, form: str, output: Path | None) -> None:
+    """Write `found` as `form`: to `output`, whole or not at all, else to stdout."""
+    if form == "table" and output is None:
+        _print(_table(found))
+        return
+    data = {"table": _text, "json": _json, "csv": _csv, "xlsx": _xlsx, "parquet": _parquet}[form](found)
+    if output is None:
+        sys.stdout.write(data.decode())
+        return
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(output)
+    except OSError as error:
+        raise OutlayError(f"cannot write {output}: {error.strerror}") from None
+
+
+def print_rows(titles: list[str], rows: list[list[str]], right: frozenset[str] = frozenset()) -> None:
+    """A plain table of texts on stdout; the columns in `right` are numbers."""
+    _print(_grid(titles, rows, right))
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console()
+    # Into a pipe, a table is as wide as it needs to be: cutting it to 80 columns would lose what is grepped for.
+    console.print(table, width=None if console.is_terminal else 1000, crop=False)
+
+
+def _grid(titles: list[str], rows: list[list[str]], right: frozenset[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in titles:
+        number = title in right
+        table.add_column(title, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(value) for value in row))
+    return table
+
+
+def _table(found: Costs) -> Table:
+    titles = [*found.dimensions, "cost", "currency"]
+    rows = [
+        [*(_shown(row[name]) for name in found.dimensions), f"{row['cost']:,.2f}", row["currency"]]
+        for row in found.rows
+    ]
+    for currency, total in found.totals.items():
+        rows.append([*_first("total", len(found.dimensions)), f"{total:,.2f}", currency])
+    table = _grid(titles, rows, frozenset({"cost"}))
+    caption = [f"{found.measure} costs of {found.days}"]
+    if found.provisional_from is not None:
+        caption.append(f"provisional from {found.provisional_from}")
+    table.caption = "; ".join(caption)
+    table.caption_justify = "left"
+    return table
+
+
+def _first(word: str, count: int) -> list[str]:
+    return [word, *[""] * (count - 1)] if count else []
+
+
+def _shown(value: Any) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _text(found: Costs) -> bytes:
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=1000).print(_table(found))
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines()).encode()
+
+
+def _json(found: Costs) -> bytes:
+    return (json.dumps(as_json(found), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _csv(found: Costs) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*found.dimensions, "cost", "currency"])
+    for row in found.rows:
+        values = [_safe(row[name]) for name in found.dimensions]
+        writer.writerow([*values, money.text(row["cost"]), row["currency"]])
+    return out.getvalue().encode()
+
+
+def _safe(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula, made plain text: tags are written by anybody."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+
+
+def _xlsx(found: Costs) -> bytes:
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise UsageError("--format xlsx needs an extra: pip install 'outlay[excel]'") from None
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        sheet = book.add_worksheet("costs")
+        bold, number, day = (
+            book.add_format({"bold": True}),
+            book.add_format({"num_format": "#,##0.00"}),
+            book.add_format({"num_format": "yyyy-mm-dd"}),
+        )
+        titles = [*found.dimensions, "cost", "currency"]
+        sheet.write_row(0, 0, titles, bold)
+        sheet.freeze_panes(1, 0)
+        for index, row in enumerate(found.rows, 1):
+            for column, name in enumerate(titles):
+                value = row[name]
+                if isinstance(value, Decimal):
+                    sheet.write_number(index, column, float(value), number)  # a cell holds nothing more exact
+                elif value is not None:
+                    sheet.write(index, column, value, day if name in {"date", "month"} else None)
+        sheet.autofilter(0, 0, max(len(found.rows), 1), len(titles) - 1)
+        sheet.autofit()
+    return out.getvalue()
+
+
+def _parquet(found: Costs) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from outlay.core.focus import arrow_type
+
+    fields = [pa.field(name, pa.date32() if name in {"date", "month"} else pa.string()) for name in found.dimensions]
+    schema = pa.schema([*fields, pa.field("currency", pa.string()), pa.field("cost", arrow_type("decimal"))])
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(found.rows), schema=schema), out)
+    return out.getvalue()
+

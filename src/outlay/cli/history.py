@@ -1,0 +1,102 @@
+"""`outlay runs` and `outlay restatements`: what happened, from the state."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from outlay.cli.wiring import settings_of, state_of
+from outlay.core import money
+
+_LIMIT = click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="The newest so many.")
+_FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_SOURCE = click.option("--source", help="Only of this source.")
+
+
+@click.command("runs")
+@_SOURCE
+@_LIMIT
+@_FORMAT
+@click.pass_context
+def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
+    """Show what was collected, and what failed. Newest first."""
+    found = state_of(settings_of(ctx)).runs(source, limit)
+    if form == "json":
+        _json(
+            {
+                "source": run.source,
+                "span": run.span,
+                "started_at": run.started_at.isoformat(timespec="seconds"),
+                "seconds": round(run.seconds, 3),
+                "rows": run.rows,
+                "totals": {currency: money.text(total) for currency, total in run.totals.items()},
+                "unchanged": run.unchanged,
+                "paid_calls": run.paid_calls,
+                "error": run.error,
+            }
+            for run in found
+        )
+        return
+    from outlay.cli.formats import print_rows
+
+    titles = ["started", "span", "rows", "seconds", "result"]
+    rows = [
+        [
+            f"{run.started_at:%Y-%m-%d %H:%M}",
+            run.span or run.source,
+            f"{run.rows:,}",
+            f"{run.seconds:.1f}",
+            run.error or ("unchanged" if run.unchanged else _totals(run.totals)),
+        ]
+        for run in found
+    ]
+    print_rows(titles, rows, frozenset({"rows", "seconds"}))
+
+
+@click.command("restatements")
+@_SOURCE
+@_LIMIT
+@_FORMAT
+@click.pass_context
+def restatements(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
+    """Show the days whose billed cost came out different from what was believed. Newest first."""
+    found = state_of(settings_of(ctx)).restatements(source, limit)
+    if form == "json":
+        _json(
+            {
+                "observed_at": each.observed_at.isoformat(timespec="seconds"),
+                "source": each.source,
+                "day": each.day.isoformat(),
+                "currency": each.currency,
+                "before": None if each.before is None else money.text(each.before),
+                "after": money.text(each.after),
+            }
+            for each in found
+        )
+        return
+    from outlay.cli.formats import print_rows
+
+    titles = ["observed", "source", "day", "before", "after", "change", "currency"]
+    rows = [
+        [
+            f"{each.observed_at:%Y-%m-%d %H:%M}",
+            each.source,
+            each.day.isoformat(),
+            f"{each.before or 0:,.2f}",
+            f"{each.after:,.2f}",
+            f"{each.after - (each.before or 0):+,.2f}",
+            each.currency,
+        ]
+        for each in found
+    ]
+    print_rows(titles, rows, frozenset({"before", "after", "change"}))
+
+
+def _json(rows: Any) -> None:
+    click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+
+
+def _totals(totals: dict[str, Any]) -> str:
+    return ", ".join(money.shown(total, currency) for currency, total in totals.items()) or "nothing billed"

@@ -1,0 +1,82 @@
+"""`outlay serve` and `outlay demo`: wire the server."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from outlay.cli.wiring import settings_of, state_of
+
+if TYPE_CHECKING:
+    from outlay.core.settings import Settings
+
+_HOST = click.option("--host", help="Address to listen on.  [default: api.host, 127.0.0.1]")
+_PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: api.port, 8000]")
+
+
+@click.command("serve")
+@_HOST
+@_PORT
+@click.pass_context
+def serve(ctx: click.Context, host: str | None, port: int | None) -> int:
+    """Dashboard, API, /metrics and scheduler in one process. Without any settings, on generated data."""
+    settings = settings_of(ctx)
+    if not settings.sources:
+        click.echo("no clouds in the settings: serving generated demo data (`outlay init` writes a file)", err=True)
+        settings = _on_demo(settings)
+    return _serve(settings, host, port)
+
+
+@click.command("demo")
+@_HOST
+@_PORT
+@click.pass_context
+def demo(ctx: click.Context, host: str | None, port: int | None) -> int:
+    """The same on generated data, without credentials."""
+    return _serve(_on_demo(settings_of(ctx)), host, port)
+
+
+def _on_demo(settings: Settings) -> Settings:
+    """The same settings over the demo source, in a folder of its own: never mixed with what was really billed."""
+    from dataclasses import replace
+
+    from pydantic import SecretStr
+
+    from outlay.core.plugins import load
+    from outlay.core.settings import State as StateSection
+
+    folder = Path("data") / "demo"
+    return replace(
+        settings,
+        sources=(load("sources", "demo")(),),
+        store=load("warehouses", "lake")(path=str(folder)),
+        state=StateSection(url=SecretStr(f"sqlite:///{folder}/state.db")),
+    )
+
+
+def _serve(settings: Settings, host: str | None, port: int | None) -> int:
+    from outlay.collect import Ask, refresh
+    from outlay.serve import app as server
+    from outlay.serve import logs
+
+    logs.setup(settings.logging.level, settings.logging.format)
+    settings.store.prepare()
+    state = state_of(settings)
+    section = settings.collection
+    ask = Ask(lookback_days=section.lookback_days, backfill_days=section.backfill_days)
+
+    def collect(stop: threading.Event) -> object:
+        return refresh(settings.sources, settings.store, state, ask, workers=section.workers, stop=stop)
+
+    app = server.create_app(
+        settings.store,
+        state,
+        collect=collect,
+        schedule=section.schedule,
+        dashboard=settings.dashboard,
+        sources=[source.name for source in settings.sources],
+    )
+    return server.run(app, host or settings.api.host, settings.api.port if port is None else port)

@@ -1,0 +1,86 @@
+"""From the command line to the parts: settings, state, the sources that were named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from outlay.core.config import load
+from outlay.core.errors import ConfigError, UsageError, choices
+from outlay.core.span import Period
+
+if TYPE_CHECKING:
+    from outlay.core.ports import Source
+    from outlay.core.settings import Settings
+    from outlay.state import State
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType):
+    """A day such as 2026-10-31."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-10-31", param, ctx)
+
+
+def days_options(command: F) -> F:
+    """The options --start-date and --end-date; what a person types as the end is inclusive."""
+    command = click.option("--end-date", type=Day(), help="Last day, inclusive.")(command)
+    return click.option("--start-date", type=Day(), help="First day, such as 2026-10-01.")(command)
+
+
+def asked_days(start: date | None, end: date | None, default: Period | None) -> Period | None:
+    """The days between two arguments, of which either may be left out; `default` when both are."""
+    from outlay.reports import today
+
+    if start is None and end is None:
+        return default
+    if start is None:
+        raise UsageError("--end-date needs a --start-date")
+    last = end if end is not None else today() - timedelta(days=1)
+    if last < start:
+        raise UsageError(f"--start-date {start} is after --end-date {last}")
+    return Period(start, last + timedelta(days=1))
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The settings that the command line, the file and the environment add up to."""
+    return load(ctx.find_root().obj, os.environ, Path.cwd())
+
+
+def state_of(settings: Settings) -> State:
+    """The state, opened."""
+    from outlay.state import State
+
+    assert settings.state.url is not None  # noqa: S101 - loading fills it in
+    return State(settings.state.url.get_secret_value())
+
+
+def named_sources(settings: Settings, names: Sequence[str]) -> list[Source]:
+    """The sources of these names, or all. Raises UsageError with the choices, ConfigError when there are none."""
+    every = list(settings.sources)
+    if not every:
+        raise ConfigError("no sources: name some under `clouds:` in outlay.yaml (write one with `outlay init`)")
+    wanted = split(names)
+    for name in wanted:
+        if name not in {each.name for each in every}:
+            raise UsageError(choices("source", name, [each.name for each in every]))
+    return [each for each in every if not wanted or each.name in wanted]
+
+
+def split(values: Sequence[str]) -> list[str]:
+    """Values given as several options, or as one with commas."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
