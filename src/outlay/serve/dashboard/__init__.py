@@ -1,9 +1,9 @@
-"""The dashboard: one page at `/`, mounted onto the server's FastAPI app. Nothing it needs comes from elsewhere."""
+"""The dashboard: one page at `/`, mounted onto the server's FastAPI app. It loads nothing from elsewhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,7 +54,7 @@ class DashboardSettings(Protocol):
 def mount(app: FastAPI, warehouse: Warehouse, state: State, settings: DashboardSettings) -> None:
     """Put the page at `/` of `app`, beside its routes: those that are there already win.
 
-    Adds `/`, `/assets/`, `/_dash-*`, `/_favicon.ico` and `/_reload-hash`, none of them in the OpenAPI document.
+    Adds `/`, `/assets/`, `/_dash-*`, `/_favicon.ico` and `/_reload-hash`, none in the OpenAPI document.
     Does nothing when the settings say the dashboard is off.
     """
     if not settings.enabled:
@@ -65,7 +65,7 @@ def mount(app: FastAPI, warehouse: Warehouse, state: State, settings: DashboardS
 
     dash = Dash(
         __name__,
-        server=app,
+        server=cast(Any, app),
         assets_folder=str(Path(__file__).with_name("assets")),
         index_string=_INDEX,
         title="Outlay",
@@ -76,8 +76,9 @@ def mount(app: FastAPI, warehouse: Warehouse, state: State, settings: DashboardS
         enable_mcp=False,
     )
     # Dash answers every unknown path with its page; an API's client must get its 404.
-    dash.backend._setup_catchall = lambda: None
+    backend: Any = dash.backend
+    backend._setup_catchall = lambda: None
     # Without callbacks over a web socket the page needs no connection that stays open.
-    dash.backend.websocket_capability = False
+    backend.websocket_capability = False
     dash.layout = lambda: layout.page(settings)
     callbacks.connect(dash, warehouse, state, settings)

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
-import dash_mantine_components as dmc
 from dash import html
 
 from outlay.core.money import shown, totals
@@ -20,34 +19,39 @@ if TYPE_CHECKING:
     from outlay.serve.dashboard.numbers import Amount, Nothing, Numbers, Ranking
     from outlay.state import Freshness
 
-UNKNOWN = "–"
+DASH, MINUS = "\u2013", "\u2212"
+UNKNOWN = DASH
 _LONG = 26  # characters: longer ids are cut in their middle, for it is their ends that differ
 
-_MONTHS = "January February March April May June July August September October November December".split()
+# Not of strftime: that speaks the language of the server's user.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def days_text(days: Period) -> str:
-    """A run of days as people write it: 1–20 Nov 2026."""
+    """A run of days as people write it, such as 22 Oct to 20 Nov 2026 with a dash."""
     first, last = days.start, last_day(days)
     if first == last:
         return _day_text(last)
     start = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else _day_text(first)
     if first.year == last.year:
         start = start.removesuffix(f" {last.year}")
-    return f"{start}–{_day_text(last)}"
+    return f"{start}{DASH}{_day_text(last)}"
 
 
 def change(now: Decimal, before: Decimal | None) -> str:
-    """By how much `now` differs, with its sign: +4.2 %; `new` for what cost nothing before, `–` for what has no ratio."""
+    """By how much `now` differs, with its sign: +4.2 %; `new` after nothing, a dash for no ratio."""
     if before is None or before <= 0:
         return "new" if before == 0 and now > 0 else UNKNOWN
     percent = ((now - before) / before * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
-    return f"{percent:+,} %".replace("-", "−") if percent else "0.0 %"
+    return f"{percent:+,} %".replace("-", MINUS) if percent else "0.0 %"
 
 
 def share(part: Decimal, total: Decimal) -> str:
     """What part of the total something is: 34.5 %; empty where the total is nothing or negative."""
-    return f"{part / total * 100:,.1f} %".replace("-", "−") if total > 0 else ""
+    return f"{part / total * 100:,.1f} %".replace("-", MINUS) if total > 0 else ""
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -72,7 +76,8 @@ def cards(numbers: Numbers) -> list[Any]:
     same = month.previous_same_days.get(currency, Decimal(0))
     whole = month.previous.get(currency, Decimal(0))
     previous = last_month(month)
-    first_days = days_text(Period(previous.start, min(previous.start + timedelta(days=len(month.month)), previous.end)))
+    end = min(previous.start + timedelta(days=len(month.month)), previous.end)
+    first_days = days_text(Period(previous.start, end))
     mean = numbers.total / len(numbers.days)
     length = f"{len(numbers.days)} days" if len(numbers.days) > 1 else "day"
     return [
@@ -106,7 +111,7 @@ def cards(numbers: Numbers) -> list[Any]:
 def legend(numbers: Numbers) -> list[Any]:
     """Whose colour is whose, each with its total; and what a lighter bar means."""
     found: list[Any] = [
-        html.Span([_dot(each.provider), figures.name(each.provider), html.B(shown(each.total, numbers.currency))])
+        html.Span([*_provider(each.provider), html.B(shown(each.total, numbers.currency))])
         for each in numbers.daily
     ]
     estimates = [each.provisional_from for each in numbers.daily if each.provisional_from is not None]
@@ -125,15 +130,14 @@ def spoken(numbers: Numbers) -> str:
 
 
 def table(numbers: Numbers) -> Any:
-    """The chart as a table, newest day first; `≈` marks estimates."""
+    """The chart as a table, newest day first; estimates are marked."""
     heads = ["Day", *(figures.name(each.provider) for each in numbers.daily), "Total"]
     rows = []
     for day in reversed([*numbers.days.each_day()]):
         costs = [each.costs.get(day, Decimal(0)) for each in numbers.daily]
-        cells = [
-            f"{'≈ ' if each.is_provisional(day) else ''}{cost:,.2f}" for each, cost in zip(numbers.daily, costs, strict=True)
-        ]
-        rows.append(html.Tr([html.Th(f"{day}", scope="row"), *map(html.Td, cells), html.Td(f"{_sum(costs):,.2f}")]))
+        marks = ["\u2248 " if each.is_provisional(day) else "" for each in numbers.daily]
+        cells = [f"{mark}{cost:,.2f}" for mark, cost in zip(marks, costs, strict=True)]
+        rows.append(html.Tr([html.Th(f"{day}", scope="row"), *map(html.Td, [*cells, f"{_sum(costs):,.2f}"])]))
     head = html.Thead(html.Tr([html.Th(each, scope="col") for each in heads]))
     return html.Details(
         [
@@ -144,18 +148,17 @@ def table(numbers: Numbers) -> Any:
 
 
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
-    """A ranking as a table whose rows are bars; the last row holds all others, so the rows add up to the total."""
+    """A ranking as a table of bars; its last row holds all others, so that the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
     rows = [_rank(each, each.name or f"(no {what})", found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"
         rows.append(_rank(found.others, label, found.total, widest))
-    heads = [(what.capitalize(), "name"), (numbers.currency, "cost"), ("Share", "share"), ("Change", "change")]
-    head = html.Thead(html.Tr([html.Th(each, scope="col", className=kind) for each, kind in heads]))
-    total = html.Tr(
-        [html.Th("Total", scope="row"), html.Td(f"{found.total:,.2f}", className="cost"), html.Td(), html.Td()]
-    )
-    return html.Table([head, html.Tbody(rows), html.Tfoot(total)], className="ranks")
+    heads = {"name": what.capitalize(), "cost": numbers.currency, "share": "Share", "change": "Change"}
+    head = html.Tr([html.Th(said, scope="col", className=kind) for kind, said in heads.items()])
+    sums = [html.Td(f"{found.total:,.2f}", className="cost"), html.Td(), html.Td()]
+    total = html.Tr([html.Th("Total", scope="row"), *sums])
+    return html.Table([html.Thead(head), html.Tbody(rows), html.Tfoot(total)], className="ranks")
 
 
 def freshness(found: Sequence[Freshness], now: datetime) -> Any:
@@ -172,31 +175,39 @@ def nothing(found: Nothing, view: View) -> Any:
     newest = Period((found.months.end - timedelta(days=1)).replace(day=1), found.months.end)
     among = " of " + ", ".join(figures.name(each) for each in view.providers) if view.providers else ""
     said = f"There are charges from {found.months.start:%Y-%m} to {newest.start:%Y-%m}."
-    link = dmc.Anchor(f"Show {_MONTHS[newest.start.month - 1]} {newest.start.year}", href=View(newest).search)
+    link = html.A(f"Show {_MONTHS[newest.start.month - 1]} {newest.start.year}", href=View(newest).search)
     return _message(f"No charges{among} on {days_text(found.days)}", [html.P(said), link])
 
 
 def problem(title: str, error: str, *, wrong_address: bool = False) -> Any:
     """Something that failed, in words a person can act on."""
-    way_out = [" ", dmc.Anchor("Show the usual view", href="./", inherit=True)] if wrong_address else []
-    return dmc.Alert([error, *way_out], title=title, color="red", variant="light", radius="md")
+    way_out = [" ", html.A("Show the usual view", href="./")] if wrong_address else []
+    return html.Section([html.H2(title), html.P([error, *way_out])], className="card problem")
+
+
+def aria(**said: str) -> dict[str, Any]:
+    """The aria attributes of an element."""
+    return {f"aria-{name}": text for name, text in said.items()}
+
+
+def clock() -> datetime:
+    """Now, UTC."""
+    return datetime.now(UTC)
 
 
 def _newcomer() -> Any:
     steps = [
-        ("See it with made-up bills:", "outlay demo"),
-        ("Write the settings, and put your accounts under clouds:", "outlay init"),
-        ("Ask each provider whether the credentials do:", "outlay test-auth"),
+        ("Write the settings, and name your clouds in them:", "outlay init"),
+        ("Ask each cloud whether the credentials do:", "outlay test-auth"),
         ("Fetch the costs; this page then shows them by itself:", "outlay collect"),
     ]
-    return _message(
-        "No costs collected yet",
-        [html.Ol([html.Li([f"{said} ", html.Code(command)]) for said, command in steps], className="steps")],
-    )
+    listed = html.Ol([html.Li([f"{said} ", html.Code(command)]) for said, command in steps])
+    demo = html.P(["Only looking around? ", html.Code("outlay demo"), " shows an invented company's bills."])
+    return _message("No costs collected yet", [listed, demo])
 
 
-def _message(title: str, content: list[Any]) -> Any:
-    return html.Section([html.H2(title), *content], className="card message", **{"aria-label": title})
+def _message(title: str, content: Sequence[Any]) -> Any:
+    return html.Section([html.H2(title), *content], className="card message", **aria(label=title))
 
 
 def _card(label: str, amount: Decimal, currency: str, below: Sequence[Any], name: str) -> Any:
@@ -222,7 +233,8 @@ def _direction(now: Decimal, before: Decimal | None) -> str:
 def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
     part = max(Decimal(0), min(Decimal(1), each.cost / widest)) if widest > 0 else Decimal(0)
     by = [html.Small(figures.name(each.provider))] if each.provider else []
-    bar = {"--bar": f"{part * 100:.2f}%", "--colour": figures.colour(each.provider) if each.provider else "gray"}
+    colour = figures.colour(each.provider) if each.provider else "gray"
+    bar = {"--bar": f"{part * 100:.2f}%", "--colour": colour}
     return html.Tr(
         [
             html.Th([_short(label), *by], scope="row", style=bar, title=label),
@@ -234,24 +246,27 @@ def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
 
 
 def _source(each: Freshness, now: datetime) -> Any:
-    state, colour = ("fresh", "teal") if not each.stale else ("stale", "orange") if each.last_success else ("failed", "red")
-    if each.last_success is None:
-        age: Any = html.Span("never collected", className="dim")
-    else:
-        exact = f"{each.last_success:%Y-%m-%d %H:%M} UTC"
-        age = html.Time(f"collected {ago(each.last_success, now)}", dateTime=each.last_success.isoformat(), title=exact)
-    line = [html.B(each.source), dmc.Badge(state, color=colour, variant="light", size="sm"), age]
+    state = "fresh" if not each.stale else "stale" if each.last_success else "failed"
+    line = [html.B(each.source), html.Span(state, className=f"state {state}"), _age(each.last_success, now)]
     if each.error is not None:
         line.append(html.Span(f"{ago(each.last_attempt, now)}: {each.error}", className="why"))
     return html.Li(line)
+
+
+def _age(moment: datetime | None, now: datetime) -> Any:
+    if moment is None:
+        return html.Span("never collected", className="dim")
+    exact = f"{moment:%Y-%m-%d %H:%M} UTC"
+    return html.Time(f"collected {ago(moment, now)}", dateTime=moment.isoformat(), title=exact)
 
 
 def _short(label: str) -> str:
     return f"{label[:12]}…{label[-12:]}" if len(label) > _LONG and " " not in label else label
 
 
-def _dot(provider: str) -> Any:
-    return html.Span(className="dot", style={"background": figures.colour(provider)}, **{"aria-hidden": "true"})
+def _provider(provider: str) -> list[Any]:
+    dot = html.Span(className="dot", style={"background": figures.colour(provider)}, **aria(hidden="true"))
+    return [dot, figures.name(provider)]
 
 
 def _day_text(day: date) -> str:
@@ -261,8 +276,3 @@ def _day_text(day: date) -> str:
 def _sum(amounts: Sequence[Decimal]) -> Decimal:
     sums: Mapping[str, Decimal] = totals(("", each) for each in amounts)
     return sums.get("", Decimal(0))
-
-
-def clock() -> datetime:
-    """Now, UTC."""
-    return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The one callback: what is chosen in, the whole page out. The address decides; a control edits the address."""
+"""The one callback: choices in, the whole page out. The address decides what is shown; a control edits it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from outlay.core.ports import Warehouse
 from outlay.core.span import Period
 from outlay.serve.dashboard import blocks, figures
 from outlay.serve.dashboard.numbers import Nothing, Numbers, Reader
-from outlay.serve.dashboard.view import View, last_day, range_of
+from outlay.serve.dashboard.view import View, as_picked, range_of
 
 if TYPE_CHECKING:
     from outlay.serve.dashboard import DashboardSettings
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _OUTPUTS = {
     "search": ("url", "search"),
     "dates": ("dates", "value"),
+    "own_dates": ("dates", "clearable"),
     "offered": ("providers", "data"),
     "providers": ("providers", "value"),
     "measure": ("measure", "value"),
@@ -87,7 +88,7 @@ class Answer:
     settings: DashboardSettings
 
     def __call__(self, asked: Mapping[str, Any], trigger: str | None, seen: str | None) -> Page:
-        """What changes when `trigger` (a control, `tick`, or None at first) fires; `seen` names what is shown."""
+        """What changes once `trigger` fires (a control, `tick`, None at first); `seen`: what is shown."""
         try:
             return self._page(asked, trigger, seen) | self._beside()
         except UsageError as error:
@@ -96,7 +97,7 @@ class Answer:
             return self._failed(blocks.problem("The costs cannot be read", str(error)), trigger)
         except Exception:
             _log.exception("the dashboard cannot be shown")
-            return self._failed(blocks.problem("The costs cannot be shown", "The server's log says why."), trigger)
+            return self._failed(blocks.problem("The costs cannot be shown", "See the server's log."), trigger)
 
     def _page(self, asked: Mapping[str, Any], trigger: str | None, seen: str | None) -> Page:
         view = edited(View.of_search(asked["search"]), asked, trigger)
@@ -156,7 +157,8 @@ def _chosen(view: View, days: Period, providers: list[str]) -> Page:
     """The controls and the address, as the View has them."""
     return {
         "search": view.search,
-        "dates": [f"{days.start}", f"{last_day(days)}"],
+        "dates": as_picked(days),
+        "own_dates": view.days is not None,
         "offered": [{"value": each, "label": figures.name(each)} for each in providers],
         "providers": list(view.providers),
         "measure": view.measure,

@@ -1,4 +1,4 @@
-"""Figures and the colours of providers. Here, at the edge, amounts become floats: a chart draws pixels, not money."""
+"""Figures, and the colours of providers. Here amounts become floats: a chart draws pixels, not money."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def daily(series: Sequence[Series], days: Period, currency: str) -> Figure:
     """Bars of every day, stacked by provider; days that may still change are lighter."""
     from plotly.graph_objects import Figure
 
-    figure = Figure([*(_bars(each, days, currency) for each in series), _sums(series, days, currency)])
+    figure = Figure([*(_bars(each, days, currency) for each in series), _sums(series, currency)])
     figure.update_layout(
         template="none",
         barmode="relative",
@@ -100,11 +100,11 @@ def _bars(series: Series, days: Period, currency: str) -> Bar:
     )
 
 
-def _sums(series: Sequence[Series], days: Period, currency: str) -> Scatter:
+def _sums(series: Sequence[Series], currency: str) -> Scatter:
     """Draws nothing; it puts each day's total under the pointer."""
     from plotly.graph_objects import Scatter
 
-    sums = totals((day.isoformat(), cost) for each in series for day, cost in each.costs.items() if day in days)
+    sums = totals((day.isoformat(), cost) for each in series for day, cost in each.costs.items())
     return Scatter(
         name="<b>Total</b>",
         x=[*sums],

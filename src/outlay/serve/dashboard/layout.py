@@ -11,7 +11,8 @@ from dash import dcc, html
 from outlay import reports
 from outlay.core.span import Period, month_of
 from outlay.serve.dashboard import figures
-from outlay.serve.dashboard.view import MEASURES, last_day
+from outlay.serve.dashboard.blocks import DASH, aria
+from outlay.serve.dashboard.view import MEASURES, as_picked
 
 if TYPE_CHECKING:
     from outlay.serve.dashboard import DashboardSettings
@@ -32,10 +33,10 @@ def page(settings: DashboardSettings) -> Any:
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="seen"),
-            dcc.Interval(id="tick", interval=settings.refresh_interval * 1000, disabled=not settings.auto_refresh),
+            _clock(settings),
             html.A("Skip to the numbers", href="#main", className="skip"),
             _header(settings, reports.today()),
-            html.Main([html.Div(id="alert", role="alert"), html.Div(id="nothing"), _numbers(), _sources()], id="main"),
+            html.Main(_main(), id="main"),
             html.Footer(id="footer"),
         ],
         theme=_THEME,
@@ -43,15 +44,24 @@ def page(settings: DashboardSettings) -> Any:
     )
 
 
+def _clock(settings: DashboardSettings) -> Any:
+    milliseconds = settings.refresh_interval * 1000
+    return dcc.Interval(id="tick", interval=milliseconds, disabled=not settings.auto_refresh)
+
+
+def _main() -> list[Any]:
+    return [html.Div(id="alert", role="alert"), html.Div(id="nothing"), _numbers(), _sources()]
+
+
 def _header(settings: DashboardSettings, today: date) -> Any:
-    title = html.H1([html.Span(className="mark", **{"aria-hidden": "true"}), "Outlay"])
+    title = html.H1([html.Span(className="mark", **aria(hidden="true")), "Outlay"])
     toggle = dmc.ColorSchemeToggle(
         id="scheme",
         lightIcon=html.Span(className="icon sun"),
         darkIcon=html.Span(className="icon moon"),
         variant="default",
         size=36,
-        **{"aria-label": "Switch between light and dark"},
+        **aria(label="Switch between light and dark"),
     )
     return html.Header([title, _controls(settings, today), toggle])
 
@@ -63,12 +73,11 @@ def _controls(settings: DashboardSettings, today: date) -> Any:
         presets=_presets(today),
         maxDate=f"{today}",
         valueFormat="D MMM YYYY",
-        labelSeparator="–",
+        labelSeparator=DASH,
         allowSingleDateInRange=True,
-        clearable=True,
         placeholder=f"Last {settings.default_range_days} days",
         clearButtonProps={"aria-label": "Back to the usual days"},
-        **{"aria-label": "Days shown"},
+        **aria(label="Days shown"),
     )
     providers = dmc.MultiSelect(
         id="providers",
@@ -78,15 +87,17 @@ def _controls(settings: DashboardSettings, today: date) -> Any:
         placeholder="All providers",
         clearButtonProps={"aria-label": "All providers"},
         nothingFoundMessage="No provider has charges on these days",
-        **{"aria-label": "Providers shown"},
+        **aria(label="Providers shown"),
     )
     measure = dmc.SegmentedControl(
         id="measure",
         data=[{"value": value, "label": label} for value, label in MEASURES.items()],
         value="billed",
-        attributes={"root": {"aria-label": "Which cost: billed, or effective (commitments spread over their term)"}},
+        attributes=_root("Which cost: billed, or effective, with commitments spread over their term"),
     )
-    return html.Div([days, providers, measure], className="controls", role="group", **{"aria-label": "What is shown"})
+    return html.Div(
+        [days, providers, measure], className="controls", role="group", **aria(label="What is shown")
+    )
 
 
 def _presets(today: date) -> list[dict[str, Any]]:
@@ -99,12 +110,15 @@ def _presets(today: date) -> list[dict[str, Any]]:
         "This month": Period(this_month, today + timedelta(days=1)),
         "Last month": Period(last_month, this_month),
     }
-    return [{"label": label, "value": [f"{days.start}", f"{last_day(days)}"]} for label, days in ranges.items()]
+    return [{"label": label, "value": as_picked(days)} for label, days in ranges.items()]
 
 
 def _numbers() -> Any:
     currency = dmc.SegmentedControl(
-        id="currency", data=[], size="sm", attributes={"root": {"aria-label": "Currency shown; never added up"}}
+        id="currency",
+        data=[],
+        size="sm",
+        attributes=_root("Currency shown; amounts of several are never added"),
     )
     return html.Div(
         [
@@ -130,7 +144,7 @@ def _chart() -> Any:
         config={"displayModeBar": False, "responsive": True, "doubleClick": False},
         style={"height": "300px"},
     )
-    return html.Div(graph, id="chart", role="img", **{"aria-label": "Daily costs, stacked by provider"})
+    return html.Div(graph, id="chart", role="img", **aria(label="Daily costs, stacked by provider"))
 
 
 def _sources() -> Any:
@@ -138,8 +152,13 @@ def _sources() -> Any:
 
 
 def _card(title: str, *content: Any) -> Any:
-    return html.Section([html.H2(title), *content], className="card", **{"aria-label": title})
+    return html.Section([html.H2(title), *content], className="card", **aria(label=title))
 
 
 def _waiting(height: int) -> Any:
     return dmc.Skeleton(height=height, radius="md")
+
+
+def _root(label: str) -> dict[str, Any]:
+    """Names a component whose root takes no aria attribute by itself."""
+    return {"root": {"aria-label": label}}

@@ -142,7 +142,8 @@ class Reader:
         return Series(provider, costs, found.totals.get(currency, Decimal(0)), found.provisional_from)
 
     def _costs(self, days: Period, *dimensions: str) -> reports.Costs:
-        return reports.costs(self._warehouse, CostQuery(days, dimensions, self._view.filters, self._view.measure))
+        query = CostQuery(days, dimensions, self._view.filters, self._view.measure)
+        return reports.costs(self._warehouse, query)
 
     def _known(self, days: Period, currency: str) -> bool:
         """Whether charges were collected back to the first of the days: else a comparison would mislead."""
@@ -155,7 +156,7 @@ class Reader:
 
 
 def _most_used(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Currencies by how much is bought in them: amounts of several cannot be compared, their rows can be counted."""
+    """Currencies by how much is bought in them: amounts cannot be compared, rows can be counted."""
     used = Counter(row["currency"] for row in rows)
     return sorted(used, key=lambda each: (-used[each], each))
 
@@ -171,9 +172,11 @@ def ranking(
     now = _amounts(dimension, rows, currency)
     then = None if before is None else _amounts(dimension, before, currency)
     # What cost something before and nothing now belongs to the comparison too.
-    names = dict.fromkeys([*now, *(then or ())])
+    names: list[tuple[str | None, str | None]] = list(dict.fromkeys([*now, *(then or {})]))
+    zero = Decimal(0)
     found = [
-        Amount(*name, now.get(name, Decimal(0)), None if then is None else then.get(name, Decimal(0))) for name in names
+        Amount(name[0], name[1], now.get(name, zero), None if then is None else then.get(name, zero))
+        for name in names
     ]
     found.sort(key=lambda each: (-each.cost, each.name or "", each.provider or ""))
     # One other alone can as well be named.
@@ -189,8 +192,8 @@ def _amounts(
 
 
 def _together(amounts: Sequence[Amount]) -> Amount:
-    before = None if amounts[0].before is None else _sum(each.before for each in amounts if each.before is not None)
-    return Amount(None, None, _sum(each.cost for each in amounts), before)
+    known = [each.before for each in amounts if each.before is not None]
+    return Amount(None, None, _sum(each.cost for each in amounts), _sum(known) if known else None)
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

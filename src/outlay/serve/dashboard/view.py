@@ -26,7 +26,7 @@ class View:
 
     @classmethod
     def of_search(cls, search: str | None) -> View:
-        """The View an address's query asks for, in the API's words. Raises UsageError naming what cannot be."""
+        """The View an address's query asks for, in the API's words. Raises UsageError naming the fault."""
         asked = parse_qs((search or "").removeprefix("?"))
         measure = asked.get("measure", ["billed"])[-1]
         known = [each for each in get_args(Measure) if each in MEASURES]
@@ -62,6 +62,11 @@ def range_of(picked: list[str | None] | None) -> Period | None:
     """The days of a range picker, both ends picked and inclusive; None when it was cleared."""
     start, end = (picked or [None, None])[:2]
     return _days(start[:10] if start else "", end[:10] if end else "")
+
+
+def as_picked(days: Period) -> list[str]:
+    """What a range picker shows these days as."""
+    return [f"{days.start}", f"{last_day(days)}"]
 
 
 def last_day(days: Period) -> date:
