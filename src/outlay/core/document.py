@@ -179,4 +179,4 @@ class _Reading:
 
 def _unquoted(problem: str) -> str:
     """A problem without the words it quotes from the file: they may be a secret's."""
-    return re.sub(r" '[^'<]{2,}'", "", problem)
+    return re.sub(r" '[^'<]{3,}'", "", problem)

@@ -1,4 +1,4 @@
-"""/metrics: costs and the health of sources for Prometheus, rendered when they change, served as ready bytes."""
+"""/metrics: costs and the health of sources for Prometheus, rendered when they change, not when scraped."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ TOP = 50
 OTHER = "__other__"
 DAY_SECONDS = 86400
 CHECK_SECONDS = 15.0
+ATTEMPTS = 5
 
 Labels = tuple[str, ...]
 
@@ -65,7 +66,7 @@ def _costs(warehouse: Warehouse, today: date) -> Iterator[Metric]:
         told = f"Cost of this month so far by {name}: the {TOP} largest, the others as {OTHER}."
         yield _money(f"month_to_date_by_{name}", told, _summed(warehouse, month, dimension), name)
     days = _last_days(warehouse, Period(before.start, today))
-    told = f"Cost of each source's last day with charges before today: the {TOP} largest services, {OTHER}."
+    told = "Cost of each source's last day with charges before today, by service as above."
     yield _money("last_day", told, _last_day(warehouse, days), "service")
     yield _gauge(
         "cost_last_day_timestamp_seconds",
@@ -211,8 +212,7 @@ class Exposition:
         """Render again if the charges, the sources' health or the day changed. What fails is logged."""
         with self._lock:
             try:
-                while self.rendered is None or self.rendered.of != self._world():
-                    self.rendered = self._render()
+                self.rendered = self._newest()
             except OutlayError as error:
                 log.error("metrics keep their last state: %s", error)  # noqa: TRY400 - its message says it all
             except Exception:
@@ -228,11 +228,16 @@ class Exposition:
     def _world(self) -> tuple[object, ...]:
         return self._warehouse.version(), reports.today(), tuple(self._state.freshness())
 
-    def _render(self) -> Rendered:
-        """What a writer changes meanwhile makes the next comparison fail, and the rendering happen again."""
-        of = self._world()
-        plain = render(self._warehouse, self._state, self._sources, reports.today())
-        return Rendered(of, plain, gzip.compress(plain, 6, mtime=0))
+    def _newest(self) -> Rendered | None:
+        """Rendered again when something was written meanwhile: it may hold a half of the old, a half of the new."""
+        rendered = self.rendered
+        for _ in range(ATTEMPTS):
+            world = self._world()
+            if rendered is not None and rendered.of == world:
+                break
+            plain = render(self._warehouse, self._state, self._sources, reports.today())
+            rendered = Rendered(world, plain, gzip.compress(plain, 6, mtime=0))
+        return rendered
 
 
 def mount(app: FastAPI, exposition: Exposition) -> None:

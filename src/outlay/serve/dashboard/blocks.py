@@ -181,7 +181,7 @@ def nothing(found: Nothing, view: View) -> Any:
 
 def problem(title: str, error: str, *, wrong_address: bool = False) -> Any:
     """Something that failed, in words a person can act on."""
-    way_out = [" ", html.A("Show the usual view", href="./")] if wrong_address else []
+    way_out: list[Any] = [" ", html.A("Show the usual view", href="./")] if wrong_address else []
     return html.Section([html.H2(title), html.P([error, *way_out])], className="card problem")
 
 
