@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,6 +16,8 @@ import sqlalchemy as sa
 from outlay.core.errors import StoreError
 from outlay.core.money import text
 from outlay.core.ports import DayChange
+
+BUSY_SECONDS_MAX = 30  # for another process to be done with the file
 
 _METADATA = sa.MetaData()
 
@@ -102,7 +106,7 @@ class State:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _wal)
-        self._reported(lambda: _METADATA.create_all(self._engine, checkfirst=True))
+        self._reported(self._create)
 
     def record_run(self, run: Run, changes: Iterable[DayChange] = ()) -> None:
         """Remember a run and, with it, what it changed."""
@@ -196,6 +200,14 @@ class State:
         """Let go of every connection."""
         self._engine.dispose()
 
+    def _create(self) -> None:
+        """Make what is not there. `IF NOT EXISTS`, as another process may make it between our look and our deed."""
+        with self._engine.begin() as connection:
+            for table in _METADATA.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
     def _read(self, query: Any) -> Sequence[sa.Row[Any]]:
         def read() -> Sequence[sa.Row[Any]]:
             with self._engine.connect() as connection:
@@ -214,8 +226,17 @@ class State:
 
 def _wal(connection: Any, _record: Any) -> None:
     """Readers beside a writer, and writers that wait for each other instead of failing."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS_MAX * 1000}")
+    give_up = time.monotonic() + BUSY_SECONDS_MAX
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:  # this one statement does not wait for a process that does the same
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _naive(moment: datetime) -> datetime:

@@ -4,69 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import SecretStr
 
 from outlay.core import plugins
-from outlay.core.config import TEMPLATE, load
+from outlay.core.config import load
 from outlay.core.errors import ConfigError
-from outlay.core.settings import Settings, cron
+from outlay.core.settings import Settings
+from tests.core.fakes import KINDS, Cloud, Role, Shed, TapeDrive
 
 SECRET = "s3cr3t-Value"
-
-
-class Plugin(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Role(Plugin):
-    arn: str
-    labels: dict[str, str] = Field(default_factory=dict)
-
-
-class Cloud(Plugin):
-    ENVIRONMENT: ClassVar[Mapping[str, str]] = {
-        "CLOUD_KEY": "api_key",
-        "CLOUD_REGIONS": "regions",
-        "CLOUD_TENANT": "tenant",
-    }
-    SWITCH: ClassVar[tuple[str, ...]] = ("CLOUD_KEY",)
-
-    name: str = "cloud"
-    tenant: str
-    api_key: SecretStr | None = None
-    regions: tuple[str, ...] = ("eu",)
-    budget: Decimal | None = None
-    roles: list[Role] = Field(default_factory=list)
-    mode: Literal["fast", "slow"] | int = "fast"
-
-    @field_validator("api_key")
-    @classmethod
-    def _careless(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and value.get_secret_value().endswith("!"):
-            raise ValueError(f"{value.get_secret_value()} ends badly")
-        return value
-
-
-class TapeDrive(Plugin):
-    name: str = "tape-drive"
-    path: str = "tapes"
-
-
-class Shed(Plugin):
-    path: str = "./data"
-    options: dict[str, SecretStr] = Field(default_factory=dict)
-
-
-KINDS: dict[str, dict[str, type[Plugin]]] = {
-    "sources": {"cloud": Cloud, "tape-drive": TapeDrive},
-    "warehouses": {"lake": Shed},
-}
 
 
 @pytest.fixture
@@ -159,17 +110,7 @@ collection:
             ":1: logging.level: should be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRIT",
         ),
         ("colection: {}", ":1: colection: no such key; did you mean collection?"),
-        ("api: {}\napi: {}", ":2: api: stands here twice"),
-        ("api:\n  ? [a, b]\n  : c", ":1: api: has a key that is no text"),
-        ("api:\n  host: !env HOST", ":2: api.host: has a YAML tag"),
         ("api:\n  host: ${NOPE}", ":2: api.host: the environment variable NOPE is not set"),
-        ("api:\n  host: ${NOPE", ":2: api.host: holds a bare ${; write ${NAME}, ${NAME:-default}, or $${"),
-        ("api:\n  host: [a", ":2:11: not YAML: expected ',' or ']', but got '<stream end>'"),
-        ("api:\n\thost: a", ":2:1: not YAML: found character '\\t' that cannot start any token"),
-        ("api: *nowhere1", ":1:6: not YAML: found undefined alias"),
-        ("api: \0", ":1: not YAML: it holds a character"),
-        ("api: &a [*a]", ": an alias (*name) stands inside its own anchor"),
-        ("- api", ": should hold sections, such as clouds: and store:"),
     ],
 )
 def test_a_fault_names_its_place_and_the_choices(write: Any, text: str, said: str) -> None:
@@ -360,30 +301,8 @@ def test_state_lies_beside_a_store_that_is_a_folder(write: Any, path: str, url: 
     assert write(f"store: {{path: '{path}'}}").state.url == SecretStr(url)
 
 
-@pytest.mark.parametrize("good", ["* * * * *", "*/5 0-6,22 1 jan-mar mon", "0  0 1 1 7", "5/10 * * * SUN"])
-def test_cron_takes(good: str) -> None:
-    assert cron(good) == " ".join(good.split())
-
-
-@pytest.mark.parametrize(
-    "bad", ["", "* * * *", "60 * * * *", "*/0 * * * *", "6-2 * * * *", "* * 0 * *", "x * * * *"]
-)
-def test_cron_refuses(bad: str) -> None:
-    with pytest.raises(ValueError, match="should be a cron expression"):
-        cron(bad)
-
-
-def test_the_template_loads_as_it_is_and_shows_the_defaults(tmp_path: Path) -> None:
-    expected = load(None, {}, tmp_path)
-    assert repr(load(TEMPLATE, {}, tmp_path)) == repr(expected)
-    lines = TEMPLATE.read_text(encoding="utf-8").split("# Where the charges are kept.")[1].splitlines()
-    shown = "\n".join(line.replace("#  ", "  ", 1) if line.startswith("#  ") else line for line in lines)
-    (tmp_path / "outlay.yaml").write_text(shown, encoding="utf-8")
-    assert repr(load(None, {}, tmp_path)) == repr(expected)
-
-
 def test_loading_is_light() -> None:
-    heavy = "pydantic_settings pyarrow duckdb deltalake sqlalchemy apscheduler pandas numpy"
-    code = f"import sys, outlay.core.config; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)) or None)"
+    heavy = "{'pydantic_settings', 'pyarrow', 'duckdb', 'deltalake', 'sqlalchemy', 'apscheduler', 'numpy'}"
+    code = f"import sys, outlay.core.config; sys.exit(' '.join({heavy} & set(sys.modules)) or None)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -50,8 +50,17 @@ def lake(empty: Lake) -> Lake:
     put(
         empty,
         [
-            charge(day(3, 9), "7.25", service_name="Amazon EC2", region_id="eu-west-1", sub_account_id="1111"),
-            charge(day(1), "10.5", service_name="Amazon EC2", region_id="eu-west-1", sub_account_id="1111", tags=core),
+            charge(
+                day(3, 9), "7.25", service_name="Amazon EC2", region_id="eu-west-1", sub_account_id="1111"
+            ),
+            charge(
+                day(1),
+                "10.5",
+                service_name="Amazon EC2",
+                region_id="eu-west-1",
+                sub_account_id="1111",
+                tags=core,
+            ),
             charge(day(5), "2.000000000000000001", service_name="Amazon S3", region_id="us-east-1", tags=web),
             charge(day(5), "-1.5", charge_category="Credit", service_name="Amazon EC2", provisional=True),
             charge(

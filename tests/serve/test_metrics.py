@@ -22,7 +22,7 @@ from outlay.serve.metrics import OTHER, TOP, Exposition, render
 from outlay.state import State
 from outlay.warehouses.lake import Lake
 from tests.charges import charge, put
-from tests.serve.conftest import NEVER, TODAY, day, nothing
+from tests.serve.conftest import NEVER, TODAY, day
 
 GOLDEN = Path(__file__).with_name("metrics.txt")
 
@@ -47,7 +47,10 @@ def test_every_metric_is_documented(lake: Lake, state: State) -> None:
 
 
 def test_the_others_are_summed_and_nothing_is_lost(empty: Lake, state: State) -> None:
-    put(empty, [charge(day(2), str(n * 0.25), service_name=f"s{n:02}", sub_account_id=f"a{n}") for n in range(60)])
+    put(
+        empty,
+        [charge(day(2), str(n * 0.25), service_name=f"s{n:02}", sub_account_id=f"a{n}") for n in range(60)],
+    )
     put(empty, [charge(day(2), "0.5", source="two", service_name="s00")])
     put(empty, [charge(day(2), "1", source="three", billing_currency="EUR", service_name="s00")])
     text = render(empty, state, [], TODAY)
@@ -58,7 +61,11 @@ def test_the_others_are_summed_and_nothing_is_lost(empty: Lake, state: State) ->
             totals[labels["currency"], labels["measure"]] += Decimal(value)
         assert totals["USD", "billed"] == totals["USD", "effective"] == Decimal("443")
         assert totals["EUR", "billed"] == 1
-        billed = [labels[name] for labels, _ in found if labels["measure"] == "billed" and labels["source"] == "prod"]
+        billed = [
+            labels[name]
+            for labels, _ in found
+            if labels["measure"] == "billed" and labels["source"] == "prod"
+        ]
         assert len(billed) == TOP + 1
         assert billed.count(OTHER) == 1
     others = samples(text, "outlay_cost_month_to_date_by_service")
@@ -71,7 +78,9 @@ def test_a_month_begins_with_zero(lake: Lake, state: State) -> None:
 
 
 def test_the_age_of_old_data(lake: Lake, state: State) -> None:
-    found = samples(render(lake, state, ["prod", "never"], date(2027, 10, 6)), "outlay_source_data_age_seconds")
+    found = samples(
+        render(lake, state, ["prod", "never"], date(2027, 10, 6)), "outlay_source_data_age_seconds"
+    )
     assert found == [({"source": "prod"}, 366 * 86400.0)]
 
 
@@ -179,4 +188,3 @@ def test_collected_at_the_start_and_rendered_after(empty: Lake, state: State) ->
         deadline = threading.Event()
         while b'source="new"' not in client.get("/metrics").content:
             assert not deadline.wait(0.02)
-    assert nothing is not collect

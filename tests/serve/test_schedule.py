@@ -64,7 +64,8 @@ def test_collections_follow_each_other_whatever_they_raise(
     monkeypatch.setattr("outlay.serve.schedule.Cron", Soon)
     stopping = threading.Event()
     errors = [SourceError("no such bucket: bills"), ZeroDivisionError("a fault of ours")]
-    running, most, told = 0, 0, []
+    running, most = 0, 0
+    told: list[bool] = []
 
     def collect(stop: threading.Event) -> None:
         nonlocal running, most

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -13,43 +14,70 @@ if TYPE_CHECKING:
 
     from outlay.core.ports import Source, Warehouse
 
-# What each of the five fields of a cron expression may hold, in their order: name, least, most, words.
-_CRON_FIELDS: tuple[tuple[str, int, int, str], ...] = (
-    ("minute", 0, 59, ""),
-    ("hour", 0, 23, ""),
-    ("day of month", 1, 31, ""),
-    ("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-    ("day of week", 0, 7, "sun mon tue wed thu fri sat"),
-)
 _CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
-
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
-def cron(expression: str) -> str:
-    """The expression, if it is a cron expression of five fields. Raises ValueError naming the bad field."""
-    fields = expression.split()
-    if len(fields) != len(_CRON_FIELDS):
+class _CronField(NamedTuple):
+    """One of the five fields of a cron expression, and the numbers and words it may hold."""
+
+    name: str
+    least: int
+    most: int
+    words: str = ""
+
+    def numbers(self, text: str) -> set[int]:
+        """What the field's text stands for. Raises ValueError saying what it may be."""
+        ranges = [self._range(part) for part in text.split(",")]
+        if not all(ranges):
+            also = f" or a name ({self.words})" if self.words else ""
+            may = f"{self.least}-{self.most}{also}, *, a range or a step"
+            raise ValueError(f"should be a cron expression; the {self.name} is {may}")
+        return {*chain.from_iterable(ranges)}
+
+    def _range(self, part: str) -> range:
+        """The numbers of `5`, `1-5`, `*/5`, `1-5/2` or `5/10`; none if it cannot be."""
+        match = _CRON_PART.fullmatch(part)
+        if match is None or match["step"] == "0":
+            return range(0)
+        first = self._number(match["first"]) if match["first"] else self.least
+        open_ended = not match["first"] or match["step"]
+        last = self._number(match["last"]) if match["last"] else self.most if open_ended else first
+        if not self.least <= first <= last <= self.most:
+            return range(0)
+        return range(first, last + 1, int(match["step"] or 1))
+
+    def _number(self, word: str) -> int:
+        words = self.words.split()
+        if word.lower() in words:
+            return words.index(word.lower()) + self.least
+        return int(word) if word.isdigit() else -1
+
+
+_CRON_FIELDS = (
+    _CronField("minute", 0, 59),
+    _CronField("hour", 0, 23),
+    _CronField("day", 1, 31),
+    _CronField("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    _CronField("weekday", 0, 7, "sun mon tue wed thu fri sat"),
+)
+
+
+def cron(expression: str) -> tuple[set[int], ...]:
+    """The minutes, hours, days, months and weekdays of a cron expression; 0 and 7 are both Sunday.
+
+    Raises ValueError naming the field that cannot be.
+    """
+    texts = expression.split()
+    if len(texts) != len(_CRON_FIELDS):
         raise ValueError('should be a cron expression of five fields, such as "0 */6 * * *"')
-    for text, (name, least, most, words) in zip(fields, _CRON_FIELDS, strict=True):
-        if not all(_is_cron_part(part, least, most, words.split()) for part in text.split(",")):
-            also = f" or a name ({words})" if words else ""
-            raise ValueError(
-                f"should be a cron expression; the {name} is {least}-{most}{also}, *, a range or a step"
-            )
-    return " ".join(fields)
+    return tuple(field.numbers(text) for field, text in zip(_CRON_FIELDS, texts, strict=True))
 
 
-def _is_cron_part(part: str, least: int, most: int, words: list[str]) -> bool:
-    match = _CRON_PART.fullmatch(part)
-    if match is None or match["step"] == "0":
-        return False
-    ends = [each for each in (match["first"], match["last"]) if each is not None]
-    numbers = [words.index(each.lower()) + least if each.lower() in words else each for each in ends]
-    if not all(str(each).isdigit() and least <= int(each) <= most for each in numbers):
-        return False
-    return [int(each) for each in numbers] == sorted(int(each) for each in numbers)
+def _is_cron(expression: str) -> str:
+    cron(expression)
+    return expression
 
 
 class Section(BaseModel):
@@ -79,7 +107,7 @@ class Collection(Section):
         "BACKFILL_DAYS": "backfill_days",
     }
 
-    schedule: Annotated[str, AfterValidator(cron)] = "0 */6 * * *"  # UTC
+    schedule: Annotated[str, AfterValidator(_is_cron)] = "0 */6 * * *"  # UTC
     lookback_days: int = Field(2, ge=1)
     backfill_days: int = Field(90, ge=1)
     workers: int = Field(8, ge=1)

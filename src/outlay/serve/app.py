@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 import uvicorn
@@ -103,44 +104,49 @@ def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECOND
             signal.signal(each, server.handle_exit)
     log.info("serving on %s", _url(listening))
     server.run(sockets=[listening])
-    server.last_resort.cancel()
     log.info("stopped")
-    if not app.state.background.stop(0):
+    if not (app.state.background.stop(0) and _alone(ABANDON_SECONDS)):
         _leave()
     return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which tells a running collection at once that it is over, and does not hang at its end."""
+    """uvicorn, which tells a running collection at once that it is over."""
 
     def __init__(self, app: FastAPI, grace_seconds: int) -> None:
-        debug = log.isEnabledFor(logging.DEBUG)
         config = uvicorn.Config(
             app,
             log_config=None,
-            log_level=logging.DEBUG if debug else logging.WARNING,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=grace_seconds,
         )
         super().__init__(config)
-        # A request's thread cannot be cancelled, and the event loop does not close before it ends.
-        self.last_resort = threading.Timer(grace_seconds + 2 * ABANDON_SECONDS, _leave)
-        self.last_resort.daemon = True
         self._background: Background = app.state.background
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping")
         self._background.stopping.set()
-        self.last_resort.start()
         await super().shutdown(sockets)
 
 
-def _leave() -> None:
-    """End the process now.
+def _alone(wait_seconds: float) -> bool:
+    """Whether, after a little wait, no thread is left that Python's end would wait for."""
+    here = threading.current_thread()
+    if here is not threading.main_thread():
+        return True
+    deadline = monotonic() + wait_seconds
+    others = [each for each in threading.enumerate() if each is not here and not each.daemon]
+    for each in others:
+        each.join(max(0.0, deadline - monotonic()))
+    return not any(each.is_alive() for each in others)
 
-    Python's own end would first wait for the libraries' worker threads, or abort amid their C++.
-    The store is safe whenever we stop.
+
+def _leave() -> None:
+    """End the process now: requests and collections that hang cannot be cancelled.
+
+    Python's own end would first wait for their threads, or abort amid their C++. The store is safe
+    whenever we stop.
     """
     log.warning("left without waiting for what is still running")
     logging.shutdown()

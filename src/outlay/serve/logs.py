@@ -10,7 +10,10 @@ from typing import IO, Any, Literal
 def setup(
     level: str = "INFO", style: Literal["console", "json"] = "console", stream: IO[str] | None = None
 ) -> None:
-    """Send all log lines, by `logging` or structlog, to `stream` (standard error)."""
+    """Send all log lines, by `logging` or structlog, to `stream` (standard error).
+
+    `level` is ours. Libraries tell of warnings only: below, they log addresses and headers with secrets.
+    """
     import structlog
 
     out = stream or sys.stderr
@@ -36,7 +39,8 @@ def setup(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[unwrap, *last])
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("outlay").setLevel(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -229,7 +229,7 @@ class Exposition:
         return self._warehouse.version(), reports.today(), tuple(self._state.freshness())
 
     def _newest(self) -> Rendered | None:
-        """Rendered again when something was written meanwhile: it may hold a half of the old, a half of the new."""
+        """Rendered again when something was written meanwhile: it may be half old and half new."""
         rendered = self.rendered
         for _ in range(ATTEMPTS):
             world = self._world()

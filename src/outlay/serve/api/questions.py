@@ -26,12 +26,17 @@ _COLON = re.compile(r"(?<!\\):")
 
 def _iso(value: object) -> object:
     """Only what is written as 2026-10-31: pydantic would take seconds since 1970 for a day, too."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        raise ValueError(f"not a day: {value[:40]!r}; write it as 2026-10-31")
-    return value
+    text = str(value)
+    try:
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_MONTH <= day < END_MONTH:
+        raise ValueError(f"not a day from {FIRST_MONTH} on: {text[:40]!r}; write it as 2026-10-31")
+    return day
 
 
-Day = Annotated[date, BeforeValidator(_iso), Field(ge=FIRST_MONTH, lt=END_MONTH)]
+Day = Annotated[date, BeforeValidator(_iso)]
 
 
 class Question(BaseModel):

@@ -109,15 +109,15 @@ def cards(numbers: Numbers) -> list[Any]:
 
 
 def legend(numbers: Numbers) -> list[Any]:
-    """Whose colour is whose, each with its total; and what a lighter bar means."""
+    """Whose colour is whose, each with its total; and what a pale bar means."""
     found: list[Any] = [
         html.Span([*_provider(each.provider), html.B(shown(each.total, numbers.currency))])
         for each in numbers.daily
     ]
     estimates = [each.provisional_from for each in numbers.daily if each.provisional_from is not None]
     if estimates:
-        said = f"Lighter: estimates the provider may still change, from {_day_text(min(estimates))} on"
-        found.append(html.Span([html.Span(className="dot lighter"), said], className="note"))
+        said = f"Pale: estimates the provider may still change, from {_day_text(min(estimates))} on"
+        found.append(html.Span([html.Span(className="dot pale"), said], className="note"))
     return found
 
 
@@ -232,7 +232,7 @@ def _direction(now: Decimal, before: Decimal | None) -> str:
 
 def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
     part = max(Decimal(0), min(Decimal(1), each.cost / widest)) if widest > 0 else Decimal(0)
-    by = [html.Small(figures.name(each.provider))] if each.provider else []
+    by: list[Any] = [" ", html.Small(figures.name(each.provider))] if each.provider else []
     colour = figures.colour(each.provider) if each.provider else "gray"
     bar = {"--bar": f"{part * 100:.2f}%", "--colour": colour}
     return html.Tr(

@@ -35,7 +35,7 @@ def name(provider: str) -> str:
 
 
 def daily(series: Sequence[Series], days: Period, currency: str) -> Figure:
-    """Bars of every day, stacked by provider; days that may still change are lighter."""
+    """Bars of every day, stacked by provider; days that may still change are pale."""
     from plotly.graph_objects import Figure
 
     figure = Figure([*(_bars(each, days, currency) for each in series), _sums(series, currency)])

@@ -75,6 +75,7 @@ def _controls(settings: DashboardSettings, today: date) -> Any:
         valueFormat="D MMM YYYY",
         labelSeparator=DASH,
         allowSingleDateInRange=True,
+        weekendDays=[],
         placeholder=f"Last {settings.default_range_days} days",
         clearButtonProps={"aria-label": "Back to the usual days"},
         **aria(label="Days shown"),

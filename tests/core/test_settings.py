@@ -1,0 +1,116 @@
+"""The sections of the settings: cron expressions, and that the template and the manual tell the truth."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from outlay.core import plugins
+from outlay.core.config import TEMPLATE, load
+from outlay.core.fit import environment
+from outlay.core.settings import SECTIONS, cron
+
+MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        (0, "*/20", {0, 20, 40}),
+        (0, "5/25,7", {5, 7, 30, 55}),
+        (1, "22,0-2", {0, 1, 2, 22}),
+        (2, "1-9/4", {1, 5, 9}),
+        (3, "jan-MAR,12", {1, 2, 3, 12}),
+        (4, "7", {7}),
+        (4, "sun", {0}),
+        (4, "mon-fri/2", {1, 3, 5}),
+    ],
+)
+def test_cron_says_what_a_field_stands_for(field: int, text: str, expected: set[int]) -> None:
+    fields = ["*"] * 5
+    fields[field] = text
+    assert cron(" ".join(fields))[field] == expected
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "* * * *",
+        "60 * * * *",
+        "*/0 * * * *",
+        "6-2 * * * *",
+        "* * 0 * *",
+        "x * * * *",
+        "1, * * * *",
+        "* * * * 8",
+    ],
+)
+def test_cron_refuses(bad: str) -> None:
+    with pytest.raises(ValueError, match="should be a cron expression"):
+        cron(bad)
+
+
+def test_the_template_loads_as_it_is_and_shows_the_defaults(tmp_path: Path) -> None:
+    expected = load(None, {}, tmp_path)
+    assert repr(load(TEMPLATE, {}, tmp_path)) == repr(expected)
+    lines = TEMPLATE.read_text(encoding="utf-8").split("# Where the charges are kept.")[1].splitlines()
+    shown = "\n".join(line.replace("#  ", "  ", 1) if line.startswith("#  ") else line for line in lines)
+    (tmp_path / "outlay.yaml").write_text(shown, encoding="utf-8")
+    assert repr(load(None, {}, tmp_path)) == repr(expected)
+
+
+def manual() -> dict[str, list[list[str]]]:
+    """The first three cells of each row of each chapter's tables, by the first words of its heading."""
+    chapters: dict[str, list[list[str]]] = {}
+    rows: list[list[str]] = []
+    for line in MANUAL.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            rows = chapters.setdefault(line.lstrip("# ").partition(":")[0], [])
+        elif line.startswith("| `"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")][:3])
+    return chapters
+
+
+def described() -> list[tuple[str, type[Any], set[str]]]:
+    """Each chapter that describes a model, the model, and the keys told elsewhere."""
+    sections: list[tuple[str, type[Any], set[str]]] = [
+        (name, model, set()) for name, model in SECTIONS.items()
+    ]
+    stores = [
+        (f"store of the type {name}", plugins.load("warehouses", name), set[str]())
+        for name in plugins.names("warehouses")
+    ]
+    sources = [
+        (f"clouds.{name}", plugins.load("sources", name), {"name"}) for name in plugins.names("sources")
+    ]
+    return sections + stores + sources
+
+
+def cells(name: str, field: FieldInfo, model: type[Any]) -> list[str]:
+    """What the manual has to say of a key: its name, its default, its variables."""
+    default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+    shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if default in (None, "required"):
+        shown = default or ""
+    variables = (f"`{variable}`" for variable, filled in environment(model).items() if filled == name)
+    return [f"`{name}`", shown.replace("()", "[]"), ", ".join(variables)]
+
+
+@pytest.mark.parametrize(("chapter", "model", "elsewhere"), described(), ids=lambda each: str(each)[:40])
+def test_every_key_is_in_the_manual(chapter: str, model: type[Any], elsewhere: set[str]) -> None:
+    expected = [
+        cells(name, field, model) for name, field in model.model_fields.items() if name not in elsewhere
+    ]
+    assert sorted(manual().get(chapter, [])) == sorted(expected), f"chapter {chapter!r} of {MANUAL.name}"
+
+
+def test_every_switch_is_in_the_manual() -> None:
+    text = MANUAL.read_text(encoding="utf-8")
+    classes = (plugins.load("sources", name) for name in plugins.names("sources"))
+    switches = chain.from_iterable(getattr(each, "SWITCH", ()) for each in classes)
+    assert [switch for switch in switches if f"`{switch}`" not in text] == []
