@@ -14,6 +14,7 @@ from typing import Literal
 
 RESULTS = Path(__file__).parent / "results.json"
 GIB = 1 << 30
+WIDTH = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def show(lines: Sequence[Line]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("what", "measured", "against", "ratio", "goal", "met", "CPU s", "peer's"):
-        table.add_column(title, justify="left" if title in {"what", "against", "met"} else "right")
+        table.add_column(title, justify="left" if title in {"what", "met"} else "right")
     for line in lines:
         table.add_row(
             line.what,
@@ -81,8 +82,7 @@ def show(lines: Sequence[Line]) -> None:
             {True: "yes", False: "NO", None: ""}[line.met],
             *("" if cpu is None else f"{cpu:.2f}" for cpu in (line.cpu_seconds, line.peer_cpu_seconds)),
         )
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 200, crop=False)
+    Console(width=max(WIDTH, Console().width)).print(table)
 
 
 def amount(value: float, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""The use case "refresh": every source side by side, each on its own, each span replaced whole or left alone."""
+"""The use case "refresh": every source on its own, side by side, each span replaced whole or left alone."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def refresh(
 ) -> list[Run]:
     """Collect all sources and say what became of each span, newest first per source.
 
-    A source that fails keeps the data it had, is recorded with its error, and neither hides nor delays another.
+    A source that fails keeps the data it had, is recorded with its error, and neither hides nor delays others.
     Once `stop` is set, spans under way are given up, unrecorded and unstored.
     """
     warehouse.prepare()
@@ -157,7 +157,9 @@ class _Job:
         self.tell(Progress(run.source, run.span, run.rows, run))
         return run
 
-    def _watched(self, source: str, span: Span, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _watched(
+        self, source: str, span: Span, batches: Iterable[pa.RecordBatch]
+    ) -> Iterator[pa.RecordBatch]:
         rows = 0
         for batch in batches:
             if self.stop.is_set():

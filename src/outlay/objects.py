@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 SCHEMES = ("s3", "gs", "abfss", "az")
 
+# How the object store's client strings causes together: an arrow before each, coloured.
+_CAUSED_BY = re.compile(r"\s*(?:\x1b\[\d+m)?\u21b3(?:\x1b\[0m)?\s*")
+
 
 def is_remote(location: str) -> bool:
     """Whether a location is a bucket's URL rather than a local path."""
@@ -20,7 +24,7 @@ def is_remote(location: str) -> bool:
 
 
 def connect(options: Mapping[str, str] | None = None, location: str = "") -> DuckDBPyConnection:
-    """An in-memory DuckDB in UTC that never goes online by itself, and reads the bucket of `location` if it is one."""
+    """An in-memory DuckDB in UTC that never goes online by itself. It reads the bucket `location` names, if any."""
     import duckdb
 
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -32,12 +36,16 @@ def connect(options: Mapping[str, str] | None = None, location: str = "") -> Duc
 
 
 def filesystem(location: str, options: Mapping[str, str]) -> Any:
-    """The fsspec file system of a bucket, by obstore. `options` are those of the storage, such as AWS_REGION."""
+    """The fsspec file system of a bucket, by obstore. `options` are the storage's, such as AWS_REGION."""
     from obstore.fsspec import FsspecStore
 
     scheme = location.partition("://")[0]
     keys = {key.lower(): value for key, value in options.items()}
-    client = {"allow_http": True} if keys.pop("aws_allow_http", keys.pop("allow_http", "")).lower() == "true" else {}
+    client = (
+        {"allow_http": True}
+        if keys.pop("aws_allow_http", keys.pop("allow_http", "")).lower() == "true"
+        else {}
+    )
     keys.pop("conditional_put", None)
     return FsspecStore(scheme, client_options=client, **keys)
 
@@ -53,6 +61,15 @@ def open_to_write(path: str, options: Mapping[str, str]) -> IO[bytes]:
         raise StoreError(f"cannot write {path}: {error.strerror}") from None
 
 
+def faults(location: str) -> tuple[type[Exception], ...]:
+    """What reading and writing at a location raise when it fails."""
+    if not is_remote(location):
+        return (OSError,)
+    from obstore.exceptions import BaseError
+
+    return OSError, BaseError
+
+
 def remove(path: str, options: Mapping[str, str]) -> None:
     """Delete a file if it is there; what cannot be deleted is left to later tidying."""
     try:
@@ -60,7 +77,7 @@ def remove(path: str, options: Mapping[str, str]) -> None:
             filesystem(path, options).rm(path)
         else:
             Path(path).unlink(missing_ok=True)
-    except OSError:
+    except faults(path):
         return
 
 
@@ -75,5 +92,12 @@ def identifier(text: str) -> str:
 
 
 def plain(error: Exception) -> str:
-    """The first sentence of a library's error: what happened, without its advice or its stack."""
-    return str(error).strip().split("\n", 1)[0] if not isinstance(error, OutlayError) else str(error)
+    """The first sentence of a library's error, and its innermost cause: no advice, no stack."""
+    if isinstance(error, OutlayError):
+        return str(error)
+    sentence, *causes = _CAUSED_BY.split(str(error).strip())
+    told = sentence.split("\n", 1)[0]
+    if not causes:
+        return told
+    said = re.search("<Message>(.*?)</Message>", causes[-1])
+    return f"{told}: {said[1] if said else causes[-1]}"

@@ -1,4 +1,4 @@
-"""The named questions: what the command line, the API, the dashboard and the metrics all ask, so no number is made twice."""
+"""The named questions, asked by command line, API, dashboard and metrics alike: no number is made twice."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ EXCLUDABLE: Mapping[str, str] = {
 class Costs:
     """An answer about costs.
 
-    `rows`              one mapping per combination: the dimensions asked for (text, days or None), `cost` (Decimal),
-                        `currency`; in the order asked for
+    `rows`              one mapping per combination: the dimensions asked for (text, days or None), `cost`
+                        (Decimal), `currency`; in the order asked for
     `totals`            per currency, of all rows, those beyond a limit too
     `provisional_from`  the first day whose numbers the provider may still change, or None
     """
@@ -61,7 +61,11 @@ def excluding(words: Iterable[str]) -> tuple[Filter, ...]:
 def costs(warehouse: Warehouse, query: CostQuery) -> Costs:
     """The rows and totals of one question."""
     found = warehouse.query(query).to_pylist()
-    every = found if query.limit is None else warehouse.query(replace(query, dimensions=(), limit=None)).to_pylist()
+    every = (
+        found
+        if query.limit is None
+        else warehouse.query(replace(query, dimensions=(), limit=None)).to_pylist()
+    )
     estimates = [row["provisional_from"] for row in every if row["provisional_from"] is not None]
     rows = [{key: value for key, value in row.items() if key != "provisional_from"} for row in found]
     for row in rows:
@@ -79,7 +83,10 @@ def costs(warehouse: Warehouse, query: CostQuery) -> Costs:
 def as_json(found: Costs) -> dict[str, Any]:
     """The JSON of an answer: amounts are decimal strings, `end` is the last day and inclusive."""
     return {
-        "period": {"start": found.days.start.isoformat(), "end": (found.days.end - timedelta(days=1)).isoformat()},
+        "period": {
+            "start": found.days.start.isoformat(),
+            "end": (found.days.end - timedelta(days=1)).isoformat(),
+        },
         "measure": found.measure,
         "totals": {currency: text(total) for currency, total in found.totals.items()},
         "rows": [{key: _plain(value) for key, value in row.items()} for row in found.rows],

@@ -1,4 +1,4 @@
-"""What Outlay remembers beside the charges: runs, restatements, how fresh each source is. SQLite or PostgreSQL."""
+"""What Outlay remembers beside charges: runs, restatements, how fresh sources are. SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _RESTATEMENTS = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to refresh one span of one source. `totals`: billed cost per currency; `error`: None when done."""
+    """One attempt to refresh a span of a source. `totals`: billed cost per currency; `error`: None when done."""
 
     source: str
     span: str
@@ -67,7 +67,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """One day of one source whose billed cost came out different from what was believed (None: not known before)."""
+    """One day of one source whose billed cost came out different from what was believed (None: nothing yet)."""
 
     observed_at: datetime
     source: str
@@ -162,8 +162,10 @@ class State:
             for row in self._read(query)
         ]
 
-    def restatements(self, source: str | None = None, limit: int = 100, *, first: bool = False) -> list[Restatement]:
-        """The newest restatements first; with `first`, also the first belief about each day (before: None)."""
+    def restatements(
+        self, source: str | None = None, limit: int = 100, *, first: bool = False
+    ) -> list[Restatement]:
+        """The newest restatements first; with `first`, also each day's first belief (before: None)."""
         query = _RESTATEMENTS.select().order_by(_RESTATEMENTS.c.id.desc()).limit(limit)
         if source is not None:
             query = query.where(_RESTATEMENTS.c.source == source)
@@ -192,7 +194,13 @@ class State:
             .order_by(_RUNS.c.source)
         )
         return [
-            Freshness(row.source, _aware(row.done) if row.done else None, _aware(row.started_at), row.seconds, row.error)
+            Freshness(
+                row.source,
+                _aware(row.done) if row.done else None,
+                _aware(row.started_at),
+                row.seconds,
+                row.error,
+            )
             for row in self._read(query)
         ]
 
@@ -201,7 +209,7 @@ class State:
         self._engine.dispose()
 
     def _create(self) -> None:
-        """Make what is not there. `IF NOT EXISTS`, as another process may make it between our look and our deed."""
+        """Make what is not there. `IF NOT EXISTS`, as another process may make it after our look."""
         with self._engine.begin() as connection:
             for table in _METADATA.sorted_tables:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))

@@ -1,6 +1,7 @@
 """CHARGES: the one table of Outlay, FOCUS 1.2 cost and usage with six columns of our own.
 
-Source of the columns: FinOps Open Cost and Usage Specification (FOCUS) 1.2, https://focus.finops.org (CC BY 4.0).
+Source of the columns: FinOps Open Cost and Usage Specification (FOCUS) 1.2, CC BY 4.0,
+https://focus.finops.org.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Kind = Literal["string", "decimal", "timestamp", "date", "boolean", "tags"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name in the specification (None for ours), its name here, its kind, whether it may be null."""
+    """One column: its name in the specification (None for ours), its name here, its kind, if it may be null."""
 
     spec: str | None
     name: str
@@ -96,7 +97,9 @@ OURS: tuple[Column, ...] = (
     Column(None, "source", nullable=False),  # which source of the settings brought the row
     Column(None, "provider", nullable=False),  # short name of the provider: aws, azure, gcp, oci, heroku, ...
     Column(None, "charge_date", "date", nullable=False),  # the UTC day on which the charge starts
-    Column(None, "cut", nullable=False),  # which cut of the money: dimensions joined by commas, '' has them all
+    Column(
+        None, "cut", nullable=False
+    ),  # which cut of the money: dimensions joined by commas, '' has them all
     Column(None, "provisional", "boolean", nullable=False),  # the provider still calls this day an estimate
 )
 
@@ -160,8 +163,9 @@ def batch(rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
     """Rows as one RecordBatch of CHARGES, for sources that build their rows in Python.
 
     A row holds what its source knows: `source`, `billed_cost`, `billing_currency`, `charge_category`,
-    `provider_name` and the four period bounds (UTC datetimes) at least. Left out, `effective_cost` is the billed
-    one, `cut` is '' and `provisional` False; `charge_date` and `provider` are derived. Unknown keys raise KeyError.
+    `provider_name` and the four period bounds (UTC datetimes) at least. Left out, `effective_cost` is the
+    billed one, `cut` is '' and `provisional` False; `charge_date` and `provider` are derived. Unknown keys
+    raise KeyError.
     """
     import pyarrow as pa
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, InvalidOperation, ROUND_HALF_EVEN
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 PRECISION = 38
 SCALE = 18
@@ -30,7 +30,7 @@ def amount(value: str | int | Decimal) -> Decimal:
 
 
 def text(value: Decimal) -> str:
-    """The shortest plain text of `value` that reads back as the same number: no exponent, no trailing zeros."""
+    """The shortest plain text that reads back as the same number: no exponent, no trailing zeros."""
     plain = format(value, "f")
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""CostQuery: one question about costs, and its SQL for every engine. Values are always bound, never pasted."""
+"""CostQuery: one question about costs, and its SQL for every engine. Values are bound, never pasted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def dimension(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Keep the rows whose dimension is (or, with `exclude`, is none of) one of the values; None is no value."""
+    """Keep the rows whose dimension is (with `exclude`, is not) one of the values; None stands for no value."""
 
     dimension: str
     values: tuple[str | None, ...]
@@ -65,8 +65,8 @@ class Filter:
 class CostQuery:
     """Costs of some days, summed per currency and combination of dimensions.
 
-    The answer has one column per dimension (text; `date` and `month` are days), then `currency` (text), `cost`
-    (decimal 38,18) and `provisional_from` (the first day among the row's that is still an estimate, or null).
+    The answer has one column per dimension (text; `date` and `month` are days), then `currency` (text),
+    `cost` (decimal 38,18) and `provisional_from` (the first day among the row's that is still an estimate, or null).
     """
 
     days: Period
@@ -140,7 +140,7 @@ class Postgres(Dialect):
 
 
 class ClickHouse(Dialect):
-    """ClickHouse by clickhouse-connect: `{name:Type}`; a missing map key is '' there, so it is made null here."""
+    """ClickHouse by clickhouse-connect: `{name:Type}`; a missing map key, '' there, is made null here."""
 
     def bind(self, name: str, value: object) -> str:
         kind = {date: "Date32", int: "Int64"}.get(type(value), "String")
@@ -169,11 +169,14 @@ class _Binder:
 Cuts = Mapping[str, Sequence[str]]
 
 
-def compile_query(query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, table: str = "charges") -> Compiled:
+def compile_query(
+    query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, table: str = "charges"
+) -> Compiled:
     """The SQL of `query`. `cuts`: for each source with several cuts of the same money, what they are called.
 
-    Of such a source every day is answered from exactly one cut: the smallest that has all dimensions asked for,
-    else the one with the most of them, whose missing dimensions are null. Totals never depend on the grouping.
+    Of such a source every day is answered from exactly one cut: the smallest that has all dimensions asked
+    for, else the one with the most of them, whose missing dimensions are null. Totals never depend on the
+    grouping.
     """
     bind = _Binder(dialect)
     where = [
@@ -184,7 +187,9 @@ def compile_query(query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, 
     several = {source: list(names) for source, names in (cuts or {}).items() if len(names) > 1}
     if several:
         where.append(_one_cut(query, several, bind, table, where[:2]))
-    columns = [f"{_expression(each, dialect, bind)} AS {_label(i)}" for i, each in enumerate(query.dimensions)]
+    columns = [
+        f"{_expression(each, dialect, bind)} AS {_label(i)}" for i, each in enumerate(query.dimensions)
+    ]
     labels = [_label(i) for i in range(len(columns))]
     money = MEASURES[query.measure]
     estimate = dialect.when("provisional", "charge_date")
@@ -194,7 +199,11 @@ def compile_query(query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, 
         f"SUM({money}) AS cost",
         f"MIN({estimate}) AS provisional_from",
     ]
-    order = [*labels, "currency"] if query.order == "dimensions" else ["cost DESC NULLS LAST", *labels, "currency"]
+    order = (
+        [*labels, "currency"]
+        if query.order == "dimensions"
+        else ["cost DESC NULLS LAST", *labels, "currency"]
+    )
     sql = (
         f"SELECT {', '.join(selected)} FROM {table} WHERE {' AND '.join(where)}"  # noqa: S608 - names from tables above
         f" GROUP BY {', '.join([*labels, 'currency'])} ORDER BY {', '.join(order)}"
@@ -227,7 +236,8 @@ def _condition(each: Filter, dialect: Dialect, bind: _Binder) -> str:
     if None in each.values:
         parts.append(f"{expression} IS NULL")
     inside = " OR ".join(parts) or "1 = 0"
-    # A null is not in any list, yet `NOT (null IN ...)` is null: say so, or excluding a value drops all without one.
+    # A null is not in any list, yet `NOT (null IN ...)` is null: say so, or excluding a value drops all
+    # rows without one.
     outside = f"NOT ({inside})" if None in each.values else f"({expression} IS NULL OR NOT ({inside}))"
     return outside if each.exclude else f"({inside})"
 
@@ -241,20 +251,24 @@ def _typed(name: str, value: str) -> str | date:
         raise UsageError(f"not a {name}: {value!r}; write it as 2026-10-31") from None
 
 
-def _one_cut(query: CostQuery, several: Mapping[str, list[str]], bind: _Binder, table: str, days: list[str]) -> str:
-    names = sorted({name for found in several.values() for name in found}, key=lambda name: _rank(name, query))
+def _one_cut(
+    query: CostQuery, several: Mapping[str, list[str]], bind: _Binder, table: str, days: list[str]
+) -> str:
+    names = sorted(
+        {name for found in several.values() for name in found}, key=lambda name: _rank(name, query)
+    )
     ranks = " ".join(f"WHEN cut = {bind(name)} THEN {rank}" for rank, name in enumerate(names))
     rank = f"CASE {ranks} ELSE {len(names)} END"
     sources = ", ".join(bind(source) for source in several)
     return (
         f"(source NOT IN ({sources}) OR (source, charge_date, {rank}) IN ("
-        f"SELECT source, charge_date, MIN({rank}) FROM {table} WHERE source IN ({sources})"  # noqa: S608 - as above
+        f"SELECT source, charge_date, MIN({rank}) FROM {table} WHERE source IN ({sources})"
         f" AND {' AND '.join(days)} GROUP BY source, charge_date))"
     )
 
 
 def _rank(cut: str, query: CostQuery) -> tuple[int, int, int, str]:
-    """Sorts the cut that answers best first: fewest dimensions missing, of filters before groups, then coarsest."""
+    """Sorts the best cut first: fewest dimensions missing, of filters before groups, then coarsest."""
     if cut == "":
         return 0, 0, len(DIMENSIONS), cut
     has = set(cut.split(","))

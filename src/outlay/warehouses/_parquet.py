@@ -1,9 +1,7 @@
-"""Writing a span's rows as Parquet files of the lake, one run of files per billing month, in bounded memory."""
+"""Writing a span's rows as Parquet files of the lake, a run of files per billing month, in bounded memory."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
@@ -19,7 +17,6 @@ from outlay.warehouses._snapshot import DataFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake.transaction import AddAction, RemoveAction
 
 ROWS_PER_GROUP = 65_536  # of a Parquet row group: what a reader skips or reads at once
 ROWS_PER_FILE = 1_000_000
@@ -32,13 +29,18 @@ LOGGED = ("charge_date", "cut")
 SKIPPED_BY = (*LOGGED, "provider", "service_name", "sub_account_id", "region_id", "charge_category")
 
 
+_REQUIRED = [column.name for column in focus.CHARGES if not column.nullable and column.name != "source"]
+
+
 class PartitionWriter:
     """Takes batches of one source, splits them by billing month, and writes each month's files.
 
     Nothing is part of the lake until its files are committed; `discard` deletes them.
     """
 
-    def __init__(self, root: str, options: Mapping[str, str], source: str, compression: str, delivery: str) -> None:
+    def __init__(
+        self, root: str, options: Mapping[str, str], source: str, compression: str, delivery: str
+    ) -> None:
         self._root, self._options, self._source = root, options, source
         self._compression, self._delivery = compression, delivery
         self._months: dict[date, _Month] = {}
@@ -52,7 +54,9 @@ class PartitionWriter:
         for batch in batches:
             if batch.num_rows == 0:
                 continue
-            rows = pa.RecordBatch.from_arrays([batch.column(name) for name in _stored()], schema=_stored_schema())
+            rows = pa.RecordBatch.from_arrays(
+                [batch.column(name) for name in _stored()], schema=_stored_schema()
+            )
             for month, part in _by_month(rows):
                 if span is not None:
                     _check(part, month, batch, span)
@@ -92,7 +96,7 @@ class PartitionWriter:
             self._pending.append(self._pool.submit(month.write, table))
 
     def _wait(self, most: int) -> None:
-        """Wait until at most `most` row groups are on their way: that bounds memory, and brings errors here."""
+        """Wait until at most `most` row groups are on their way: that bounds memory and brings errors here."""
         while len(self._pending) > most:
             self._pending.pop(0).result()
 
@@ -111,7 +115,9 @@ class PartitionWriter:
         # gives back and faults in again, which costs a third of the time.
         pa.set_memory_pool(pa.system_memory_pool())
         sink, footer = open_to_write(uri, self._options), []
-        strings = [c.name for c in focus.CHARGES if c.kind in {"string", "timestamp", "date"} and c.name != "source"]
+        strings = [
+            c.name for c in focus.CHARGES if c.kind in {"string", "timestamp", "date"} and c.name != "source"
+        ]
         writer = pq.ParquetWriter(
             sink,
             _stored_schema(),
@@ -199,21 +205,6 @@ class _Month:
         self._files.append(self._owner.data_file(path, uri, size, self._first, footer[0]))
 
 
-def commit_action(file: DataFile, *, removed: bool = False) -> AddAction | RemoveAction:
-    """The line of Delta's log that adds or removes a file."""
-    from deltalake.transaction import AddAction, RemoveAction
-
-    now = time.time_ns() // 1_000_000
-    partition: dict[str, str | None] = {"source": file.source, "month": file.month.isoformat()}
-    if removed:
-        return RemoveAction(file.path, True, now, file.size, partition)
-    first, last = file.first_day.isoformat(), file.last_day.isoformat()
-    least: dict[str, str] = {"charge_date": first, "cut": "" if file.cut is None else file.cut}
-    most: dict[str, str] = {"charge_date": last, "cut": "\U0010ffff" if file.cut is None else file.cut}
-    stats = {"numRecords": file.rows, "minValues": least, "maxValues": most, "nullCount": {}}
-    return AddAction(file.path, file.size, partition, now, True, json.dumps(stats))
-
-
 def _stored() -> list[str]:
     """The columns that a file holds: all but the source, which is in its path."""
     return [name for name in focus.NAMES if name != "source"]
@@ -242,12 +233,16 @@ def _by_month(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
 
 
 def _check(part: pa.RecordBatch, month: date, batch: pa.RecordBatch, span: Span) -> None:
-    """Refuse rows that the span does not name: replacing it would leave them behind, and count them twice later."""
+    """Refuse rows that the span does not name: replacing it would leave them behind, to be counted twice."""
     import pyarrow.compute as pc
 
     sources = pc.unique(batch.column("source")).to_pylist()
     if sources != [span.source]:
-        raise BillError(f"{span}: a row says it is of the source {sources[0] or sources[-1]!r}")
+        other = next(each for each in sources if each != span.source)
+        raise BillError(f"{span}: a row says it is of the source {other!r}")
+    for name in _REQUIRED:
+        if part.column(name).null_count:
+            raise BillError(f"{span}: a charge has no {name}")
     if month not in span.months:
         raise BillError(f"{span}: a charge is billed in {month:%Y-%m}, outside of what is being replaced")
     if span.days is not None:
@@ -261,4 +256,3 @@ def _bounds(footer: Any, name: str) -> tuple[Any, Any]:
     index = next(i for i in range(footer.num_columns) if footer.schema.column(i).path == name)
     found = [footer.row_group(i).column(index).statistics for i in range(footer.num_row_groups)]
     return min(each.min for each in found), max(each.max for each in found)
-

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One Parquet file of the lake. `delivery` names the delivery it came with, '' for days asked of an API."""
+    """One Parquet file of the lake. `delivery` names what it came with, '' for days asked of an API."""
 
     path: str  # below the table's folder, as the log has it
     uri: str
@@ -99,7 +99,10 @@ class Snapshot:
     def cuts_of(self, looked: Iterable[tuple[str, str]]) -> Cuts:
         """The cuts of each source: of the files with one from the log, of the others as `looked` up."""
         names: dict[str, set[str]] = defaultdict(set)
-        for source, cut in [*looked, *((each.source, each.cut) for each in self.files if each.cut is not None)]:
+        for source, cut in [
+            *looked,
+            *((each.source, each.cut) for each in self.files if each.cut is not None),
+        ]:
             names[source].add(cut)
         return {source: sorted(found) for source, found in names.items()}
 

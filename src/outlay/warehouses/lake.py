@@ -12,15 +12,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from outlay.core import focus
 from outlay.core.errors import OutlayError, StoreError
 from outlay.core.ports import DayChange, Replaced
 from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, column_names, compile_query
 from outlay.core.span import Period, Span
-from outlay.objects import connect, is_remote, plain
-from outlay.warehouses._parquet import PartitionWriter, commit_action
+from outlay.objects import connect, faults, is_remote, plain
+from outlay.warehouses._delta import COMMIT_ATTEMPTS, commit, create_table
+from outlay.warehouses._parquet import PartitionWriter
 from outlay.warehouses._snapshot import DataFile, Snapshot, scan
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from duckdb import DuckDBPyConnection
 
-COMMIT_ATTEMPTS = 50
 SMALL_FILES = 8
 
 
@@ -50,6 +50,14 @@ class Lake(BaseModel):
     storage_options: dict[str, SecretStr] = Field(default_factory=dict)
     keep_days: int = Field(default=7, ge=1)
     compression: str = Field(default="zstd", pattern="^(zstd|lz4)$")
+
+    @field_validator("path")
+    @classmethod
+    def _named_plainly(cls, path: str) -> str:
+        # delta-rs takes a folder's name for a part of a URL, and would write to another folder.
+        if not is_remote(path) and (odd := {"%", "\\"} & set(str(Path(path).absolute()))):
+            raise ValueError(f"a lake cannot be in a folder whose name holds {min(odd)}")
+        return path
 
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _table: Any = PrivateAttr(default=None)
@@ -76,7 +84,8 @@ class Lake(BaseModel):
 
     def replace(self, span: Span, rows: Iterable[pa.RecordBatch]) -> Replaced:
         """One commit: the files with the span's old rows out, the files with its new ones in."""
-        with self._reported("write"):
+        rows = _Rows(rows)
+        with self._reported("write", rows):
             self._open(create=True)
             if span.version is not None and self._snapshot().holds(span, _identity(span)):
                 return Replaced(unchanged=True)
@@ -111,7 +120,9 @@ class Lake(BaseModel):
         if not files:
             return pa.schema([(name, _answer_type(name)) for name in names]).empty_table()
         compiled = compile_query(query, DuckDb(), self._cuts(snapshot), scan(files))
-        answer = self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
+        answer = (
+            self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
+        )
         return answer.cast(pa.schema([(name, _answer_type(name)) for name in names]))
 
     def _cuts(self, snapshot: Snapshot) -> Cuts:
@@ -122,7 +133,9 @@ class Lake(BaseModel):
         return snapshot.cuts
 
     def _days(self, snapshot: Snapshot, source: str, days: Period) -> dict[tuple[Any, str], Any]:
-        answer = self._ask(snapshot, CostQuery(days, ("date",), (Filter("source", (source,)),), order="dimensions"))
+        answer = self._ask(
+            snapshot, CostQuery(days, ("date",), (Filter("source", (source,)),), order="dimensions")
+        )
         return {(row["date"], row["currency"]): row["cost"] for row in answer.to_pylist()}
 
     def _cursor(self) -> DuckDBPyConnection:
@@ -154,13 +167,13 @@ class Lake(BaseModel):
                 except TableNotFoundError:
                     if not create:
                         return None
-                    self._table = _create(self._root, options, self.keep_days)
+                    self._table = create_table(self._root, options, self.keep_days)
             return self._table
 
     # -- writing -----------------------------------------------------------------------------------
 
     def _commit(self, span: Span, new: list[DataFile]) -> tuple[Snapshot, Snapshot]:
-        """Commit `new` as all of the span; if somebody else wrote the source meanwhile, look again and retry."""
+        """Commit `new` as all of the span; if others wrote the source meanwhile, look again and retry."""
         from deltalake import DeltaTable
         from deltalake.exceptions import CommitFailedError
 
@@ -173,13 +186,15 @@ class Lake(BaseModel):
                 writer.write(self._kept(gone, span), None)
                 kept = writer.close()
                 try:
-                    _log(table, span, gone, new + kept)
+                    commit(table, span, gone, new + kept)
                 except CommitFailedError:
                     writer.discard()
                     time.sleep(random.uniform(0.5, 1.5) * min(0.02 * (attempt + 1), 0.5))  # noqa: S311 - jitter
                     continue
             return before, before.after(gone, new + kept)
-        raise StoreError(f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again")
+        raise StoreError(
+            f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again"
+        )
 
     def _kept(self, gone: list[DataFile], span: Span) -> Iterator[pa.RecordBatch]:
         """The rows outside the span's days that share a file with rows inside."""
@@ -238,8 +253,8 @@ class Lake(BaseModel):
         return options
 
     @contextmanager
-    def _reported(self, verb: str) -> Iterator[None]:
-        """Turn what the libraries raise into one sentence that names the store."""
+    def _reported(self, verb: str, rows: _Rows | None = None) -> Iterator[None]:
+        """Make of what libraries raise one sentence that names the store; what `rows` raised is not its fault."""
         import duckdb
         from deltalake.exceptions import DeltaError
 
@@ -247,26 +262,25 @@ class Lake(BaseModel):
             yield
         except OutlayError:
             raise
-        except (DeltaError, duckdb.Error, OSError) as error:
+        except (DeltaError, duckdb.Error, *faults(self.path)) as error:
+            if rows is not None and error is rows.error:
+                raise
             raise StoreError(f"cannot {verb} the lake at {self.path}: {plain(error)}") from error
 
 
-def _create(root: str, options: dict[str, str], keep_days: int) -> DeltaTable:
-    import pyarrow as pa
-    from deltalake import DeltaTable
+class _Rows:
+    """What a source yields, and the error that ended it."""
 
-    fields = [field.with_nullable(True) for field in focus.schema()]
-    return DeltaTable.create(
-        root,
-        pa.schema([*fields, pa.field("month", pa.date32())]),
-        mode="ignore",
-        partition_by=["source", "month"],
-        configuration={
-            "delta.logRetentionDuration": f"interval {keep_days} days",
-            "delta.dataSkippingStatsColumns": "charge_date,cut",  # what our log holds of each file, and all it needs
-        },
-        storage_options=options,
-    )
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _answer_type(name: str) -> Any:
@@ -277,21 +291,11 @@ def _answer_type(name: str) -> Any:
     return focus.arrow_type("decimal" if name == "cost" else "string")
 
 
-def _log(table: DeltaTable, span: Span, gone: list[DataFile], new: list[DataFile]) -> None:
-    from deltalake import CommitProperties, Transaction
-
-    # Delta refuses a commit whose transaction id another commit used since our snapshot: that is what makes two
-    # writers of one source take turns, even where neither removes a file of the other.
-    turn = Transaction(f"replace {span.source}", time.time_ns())
-    table.create_write_transaction(
-        [*(commit_action(each, removed=True) for each in gone), *(commit_action(each) for each in new)],
-        mode="append",
-        schema=table.schema(),
-        partition_by=["source", "month"],
-        commit_properties=CommitProperties(max_commit_retries=COMMIT_ATTEMPTS, app_transactions=[turn]),
-    )
-
-
 def _identity(span: Span) -> str:
-    """A delivery's identity as part of a file's name; '' for days asked of an API."""
-    return "" if span.version is None else blake2b(span.version.encode(), digest_size=8).hexdigest()
+    """A delivery's identity as part of a file's name; '' for days asked of an API.
+
+    Of a delivery a part may have been asked for, which is not the whole: the span is part of the identity.
+    """
+    if span.version is None:
+        return ""
+    return blake2b(f"{span.months} {span.days} {span.version}".encode(), digest_size=8).hexdigest()

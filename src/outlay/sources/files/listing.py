@@ -5,20 +5,26 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from outlay.core.errors import BillError, SourceError
 from outlay.core.span import Period, next_month
 from outlay.objects import filesystem, is_remote, plain
 from outlay.sources.files.bills import Bill
 
-SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".parquet", ".gz")
-_HINTS = (
-    re.compile(r"billing_?period=(\d{4})-(\d{2})(?:-\d{2})?(?:/|$)", re.IGNORECASE),
-    re.compile(r"/(\d{4})(\d{2})01-\d{6}01(?:/|$)"),
-)
+SUFFIXES = (".csv", ".csv.zst", ".gz", ".parquet")
+
+# The folder of a billing month, as AWS (BILLING_PERIOD=2026-10, 20261001-20261101) and Azure (20261001-20261031) name it.
+_MONTH = re.compile(r"billing_?period=(\d{4})-(\d\d)(?:-01)?", re.IGNORECASE)
+_RANGE = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d{4})(\d\d)(\d\d)")
+# The folder of one run below it: a GUID, or a time of day, which no account, region or table is named after.
+_RUN = re.compile(r".*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*|\d{8}T?\d{4,6}Z?", re.IGNORECASE)
+
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_WILDCARD = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])")
 
 
 def found(path: str, options: Mapping[str, str]) -> list[Bill]:
@@ -29,59 +35,115 @@ def found(path: str, options: Mapping[str, str]) -> list[Bill]:
     empty = [bill.path for bill in bills if bill.size == 0]
     if empty:
         raise BillError(f"{empty[0]}: the file is empty")
-    return sorted(bills, key=lambda bill: bill.path)
+    return newest_runs(sorted(bills, key=lambda bill: bill.path))
 
 
-def identity(bills: Sequence[Bill]) -> str:
-    """What changes whenever one of the files does: paths, sizes and versions."""
+def identity(bills: Sequence[Bill], *settings: str) -> str:
+    """What changes whenever one of the files or the settings they are read by does."""
     lines = sorted(f"{bill.path} {bill.size} {bill.version}" for bill in bills)
-    return blake2b("\n".join(lines).encode(), digest_size=12).hexdigest()
+    return blake2b("\n".join([*lines, *settings]).encode(), digest_size=12).hexdigest()
 
 
 def month_hint(path: str) -> Period | None:
-    """The billing month that a folder on the path names, in the ways AWS and Azure exports do."""
-    for pattern in _HINTS:
-        hint = pattern.search(path.rpartition("/")[0])
-        if hint is not None and 1 <= int(hint[2]) <= 12:
-            first = date(int(hint[1]), int(hint[2]), 1)
-            return Period(first, next_month(first))
+    """The billing month that a folder on the path names."""
+    return next((month for folder in path.split("/")[:-1] if (month := _month(folder))), None)
+
+
+def newest_runs(bills: Sequence[Bill]) -> list[Bill]:
+    """The bills without those of superseded runs.
+
+    Exports that do not overwrite put each run into a folder of its own below the month's. Every run holds the
+    whole month so far: added up, they would count the same charges again and again.
+    """
+    runs = {bill.path: _run(bill.path) for bill in bills}
+    newest: dict[str, Bill] = {}
+    for bill in bills:
+        month = runs[bill.path][0]
+        if month not in newest or newest[month].changed < bill.changed:
+            newest[month] = bill
+    return [bill for bill in bills if runs[bill.path] == runs[newest[runs[bill.path][0]].path]]
+
+
+def _run(path: str) -> tuple[str, str]:
+    """The month's folder that holds the run a file belongs to, and the run's; for files of no run, both of all."""
+    folders = path.split("/")[:-1]
+    for i in range(1, len(folders)):
+        if _RUN.fullmatch(folders[i]) and _month(folders[i - 1]):
+            return "/".join(folders[:i]), folders[i]
+    return path, ""
+
+
+def _month(folder: str) -> Period | None:
+    if named := _MONTH.fullmatch(folder):
+        year, month = int(named[1]), int(named[2])
+        return _period(year, month)
+    if named := _RANGE.fullmatch(folder):
+        first, last = "".join(named.groups()[:3]), "".join(named.groups()[3:])
+        period = _period(int(named[1]), int(named[2]))
+        ends = (period.end, period.end - timedelta(days=1)) if period else ()
+        return period if first.endswith("01") and last in {f"{end:%Y%m%d}" for end in ends} else None
     return None
+
+
+def _period(year: int, month: int) -> Period | None:
+    if year < 1 or not 1 <= month <= 12:
+        return None
+    first = date(year, month, 1)
+    return Period(first, next_month(first))
 
 
 def _local(path: str) -> list[Bill]:
     target = Path(path).expanduser()
-    if target.is_file():
-        files = [target]
-    elif target.is_dir():
-        files = [each for each in target.rglob("*") if each.name.endswith(SUFFIXES) and each.is_file()]
-    elif glob.has_magic(path):
-        files = [Path(each) for each in glob.iglob(str(target), recursive=True) if Path(each).is_file()]
-    else:
-        raise SourceError(f"no file or folder {path}")
-    stats = [(each, each.stat()) for each in files if not each.name.startswith(".")]
-    return [Bill(str(each.absolute()), stat.st_size, str(stat.st_mtime_ns)) for each, stat in stats]
+    try:
+        if target.is_dir():
+            files = [each for each in target.rglob("*") if _is_bill(str(each.relative_to(target)))]
+        elif target.exists():
+            files = [target]
+        elif glob.has_magic(path):
+            files = [Path(each) for each in glob.iglob(str(target), recursive=True)]
+        else:
+            raise SourceError(f"no file or folder {path}")
+        stats = [(each, each.stat()) for each in files if each.is_file()]
+    except OSError as error:
+        raise SourceError(f"cannot list {path}: {error.strerror}") from None
+    return [
+        Bill(str(each.absolute()), stat.st_size, str(stat.st_mtime_ns), stat.st_mtime) for each, stat in stats
+    ]
 
 
 def _remote(path: str, options: Mapping[str, str]) -> list[Bill]:
-    store = filesystem(path, options)
     scheme = path.partition("://")[0]
-    prefix = re.split(r"[*?\[]", path)[0]
+    fixed = _WILDCARD.split(path)[0]
+    folder = path if fixed == path else fixed.rpartition("/")[0]
     try:
-        listed = store.find(prefix if prefix == path else prefix.rpartition("/")[0], detail=True)
-    except Exception as error:
+        listed = filesystem(path, options).find(folder, detail=True)
+    except Exception as error:  # noqa: BLE001 - whatever its libraries raise, it is the bucket that cannot be listed
         raise SourceError(f"cannot list {path}: {plain(error)}") from None
-    pattern = re.compile(glob.translate(path, recursive=True, include_hidden=False)) if hasattr(glob, "translate") else None
-    names = {(f"{scheme}://{key}" if "://" not in key else key): entry for key, entry in listed.items()}
-    wanted = {
-        name: entry
-        for name, entry in names.items()
-        if (name.endswith(SUFFIXES) if prefix == path else _fits(name, path, pattern)) or name == path
-    }
-    return [Bill(name, entry["size"], str(entry.get("ETag") or entry.get("e_tag"))) for name, entry in wanted.items()]
+    files = {f"{scheme}://{key}": entry for key, entry in listed.items()}
+    if fixed != path:
+        pattern = _pattern(path)
+        wanted = [name for name in files if pattern.fullmatch(name)]
+    else:
+        wanted = [name for name in files if name == path or _is_bill(name.removeprefix(path))]
+    return [_bill(name, files[name]) for name in wanted]
 
 
-def _fits(name: str, path: str, pattern: re.Pattern[str] | None) -> bool:
-    if pattern is not None:
-        return pattern.match(name) is not None
-    parts = [re.escape(part).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in [path]]
-    return re.fullmatch(parts[0], name) is not None
+def _bill(name: str, entry: Mapping[str, Any]) -> Bill:
+    changed = entry["last_modified"]
+    return Bill(name, entry["size"], str(entry["e_tag"] or changed), changed.timestamp())
+
+
+def _is_bill(path: str) -> bool:
+    """Whether a file in a folder is taken: by its ending, unless it is hidden as `.` and `_` hide files."""
+    hidden = any(part.startswith((".", "_")) for part in path.split("/"))
+    return path.lower().endswith(SUFFIXES) and not hidden
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """A glob as a regular expression. Needed until glob.translate (3.13) is everywhere."""
+    parts = _WILDCARD.split(path)
+    return re.compile("".join(_WILDCARDS.get(part) or _plain(part) for part in parts))
+
+
+def _plain(part: str) -> str:
+    return part.replace("[!", "[^") if _WILDCARD.fullmatch(part) else re.escape(part)
