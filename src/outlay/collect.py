@@ -157,9 +157,7 @@ class _Job:
         self.tell(Progress(run.source, run.span, run.rows, run))
         return run
 
-    def _watched(
-        self, source: str, span: Span, batches: Iterable[pa.RecordBatch]
-    ) -> Iterator[pa.RecordBatch]:
+    def _watched(self, source: str, span: Span, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = 0
         for batch in batches:
             if self.stop.is_set():

@@ -24,11 +24,10 @@ def is_remote(location: str) -> bool:
 
 
 def connect(options: Mapping[str, str] | None = None, location: str = "") -> DuckDBPyConnection:
-    """An in-memory DuckDB in UTC that never goes online by itself. It reads the bucket `location` names, if any."""
+    """An in-memory DuckDB in UTC that goes online for nothing but the bucket of `location`, if it is one."""
     import duckdb
 
-    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    con = duckdb.connect(config=config)
+    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors of this connection are sessions of their own
     if is_remote(location):
         con.register_filesystem(filesystem(location, options or {}))
@@ -39,15 +38,11 @@ def filesystem(location: str, options: Mapping[str, str]) -> Any:
     """The fsspec file system of a bucket, by obstore. `options` are the storage's, such as AWS_REGION."""
     from obstore.fsspec import FsspecStore
 
-    scheme = location.partition("://")[0]
-    keys = {key.lower(): value for key, value in options.items()}
-    client = (
-        {"allow_http": True}
-        if keys.pop("aws_allow_http", keys.pop("allow_http", "")).lower() == "true"
-        else {}
-    )
+    scheme: Any = location.partition("://")[0]
+    keys: dict[str, Any] = {key.lower(): value for key, value in options.items()}
+    http = keys.pop("aws_allow_http", keys.pop("allow_http", "")).lower() == "true"
     keys.pop("conditional_put", None)
-    return FsspecStore(scheme, client_options=client, **keys)
+    return FsspecStore(scheme, client_options={"allow_http": http}, **keys)
 
 
 def open_to_write(path: str, options: Mapping[str, str]) -> IO[bytes]:

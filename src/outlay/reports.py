@@ -61,11 +61,7 @@ def excluding(words: Iterable[str]) -> tuple[Filter, ...]:
 def costs(warehouse: Warehouse, query: CostQuery) -> Costs:
     """The rows and totals of one question."""
     found = warehouse.query(query).to_pylist()
-    every = (
-        found
-        if query.limit is None
-        else warehouse.query(replace(query, dimensions=(), limit=None)).to_pylist()
-    )
+    every = found if query.limit is None else warehouse.query(replace(query, dimensions=(), limit=None)).to_pylist()
     estimates = [row["provisional_from"] for row in every if row["provisional_from"] is not None]
     rows = [{key: value for key, value in row.items() if key != "provisional_from"} for row in found]
     for row in rows:

@@ -52,7 +52,7 @@ _RESTATEMENTS = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to refresh a span of a source. `totals`: billed cost per currency; `error`: None when done."""
+    """One attempt to refresh a span of a source: `totals` billed per currency, `error` None when done."""
 
     source: str
     span: str
@@ -67,7 +67,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """One day of one source whose billed cost came out different from what was believed (None: nothing yet)."""
+    """One day of one source whose billed cost is not what was believed before (None: nothing yet)."""
 
     observed_at: datetime
     source: str
@@ -162,9 +162,7 @@ class State:
             for row in self._read(query)
         ]
 
-    def restatements(
-        self, source: str | None = None, limit: int = 100, *, first: bool = False
-    ) -> list[Restatement]:
+    def restatements(self, source: str | None = None, limit: int = 100, *, first: bool = False) -> list[Restatement]:
         """The newest restatements first; with `first`, also each day's first belief (before: None)."""
         query = _RESTATEMENTS.select().order_by(_RESTATEMENTS.c.id.desc()).limit(limit)
         if source is not None:

@@ -68,13 +68,12 @@ collection:
   schedule: "0 25 * * *"
   lookback_days: two
 """
-    hours = "the hour is 0-23, *, a range or a step"
     keys = "name, tenant, api_key, regions, budget, roles, mode"
     assert faults(write, text) == [
         f"outlay.yaml:4: clouds.cloud.regin: no such key; did you mean regions? there are: {keys}",
         "outlay.yaml:5: clouds.clowd: no such source; did you mean cloud? there are: cloud, tape-drive",
         "outlay.yaml:7: api.port: should be less than or equal to 65535",
-        f"outlay.yaml:9: collection.schedule: should be a cron expression; {hours}",
+        'outlay.yaml:9: collection.schedule: should be a cron expression of five fields, such as "0 */6 * * *"; bad hour',
         "outlay.yaml:10: collection.lookback_days: should be a valid integer",
     ]
 

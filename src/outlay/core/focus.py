@@ -22,7 +22,7 @@ Kind = Literal["string", "decimal", "timestamp", "date", "boolean", "tags"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name in the specification (None for ours), its name here, its kind, if it may be null."""
+    """One column: its name in the specification (None for ours), its name here, its kind, its values."""
 
     spec: str | None
     name: str
@@ -97,9 +97,7 @@ OURS: tuple[Column, ...] = (
     Column(None, "source", nullable=False),  # which source of the settings brought the row
     Column(None, "provider", nullable=False),  # short name of the provider: aws, azure, gcp, oci, heroku, ...
     Column(None, "charge_date", "date", nullable=False),  # the UTC day on which the charge starts
-    Column(
-        None, "cut", nullable=False
-    ),  # which cut of the money: dimensions joined by commas, '' has them all
+    Column(None, "cut", nullable=False),  # which cut of the money: dimensions joined by commas, '' has them all
     Column(None, "provisional", "boolean", nullable=False),  # the provider still calls this day an estimate
 )
 

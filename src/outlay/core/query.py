@@ -54,7 +54,7 @@ def dimension(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Keep the rows whose dimension is (with `exclude`, is not) one of the values; None stands for no value."""
+    """Keep the rows whose dimension is (with `exclude`, is not) one of the values; None is no value."""
 
     dimension: str
     values: tuple[str | None, ...]
@@ -65,8 +65,8 @@ class Filter:
 class CostQuery:
     """Costs of some days, summed per currency and combination of dimensions.
 
-    The answer has one column per dimension (text; `date` and `month` are days), then `currency` (text),
-    `cost` (decimal 38,18) and `provisional_from` (the first day among the row's that is still an estimate, or null).
+    The answer has one column per dimension (text; `date` and `month` are days), `currency` (text), `cost`
+    (decimal 38,18) and `provisional_from` (the first day among the row's that is still an estimate, or null).
     """
 
     days: Period
@@ -169,9 +169,7 @@ class _Binder:
 Cuts = Mapping[str, Sequence[str]]
 
 
-def compile_query(
-    query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, table: str = "charges"
-) -> Compiled:
+def compile_query(query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, table: str = "charges") -> Compiled:
     """The SQL of `query`. `cuts`: for each source with several cuts of the same money, what they are called.
 
     Of such a source every day is answered from exactly one cut: the smallest that has all dimensions asked
@@ -187,9 +185,7 @@ def compile_query(
     several = {source: list(names) for source, names in (cuts or {}).items() if len(names) > 1}
     if several:
         where.append(_one_cut(query, several, bind, table, where[:2]))
-    columns = [
-        f"{_expression(each, dialect, bind)} AS {_label(i)}" for i, each in enumerate(query.dimensions)
-    ]
+    columns = [f"{_expression(each, dialect, bind)} AS {_label(i)}" for i, each in enumerate(query.dimensions)]
     labels = [_label(i) for i in range(len(columns))]
     money = MEASURES[query.measure]
     estimate = dialect.when("provisional", "charge_date")
@@ -199,11 +195,7 @@ def compile_query(
         f"SUM({money}) AS cost",
         f"MIN({estimate}) AS provisional_from",
     ]
-    order = (
-        [*labels, "currency"]
-        if query.order == "dimensions"
-        else ["cost DESC NULLS LAST", *labels, "currency"]
-    )
+    order = [*labels, "currency"] if query.order == "dimensions" else ["cost DESC NULLS LAST", *labels, "currency"]
     sql = (
         f"SELECT {', '.join(selected)} FROM {table} WHERE {' AND '.join(where)}"  # noqa: S608 - names from tables above
         f" GROUP BY {', '.join([*labels, 'currency'])} ORDER BY {', '.join(order)}"
@@ -251,17 +243,13 @@ def _typed(name: str, value: str) -> str | date:
         raise UsageError(f"not a {name}: {value!r}; write it as 2026-10-31") from None
 
 
-def _one_cut(
-    query: CostQuery, several: Mapping[str, list[str]], bind: _Binder, table: str, days: list[str]
-) -> str:
-    names = sorted(
-        {name for found in several.values() for name in found}, key=lambda name: _rank(name, query)
-    )
+def _one_cut(query: CostQuery, several: Mapping[str, list[str]], bind: _Binder, table: str, days: list[str]) -> str:
+    names = sorted({name for found in several.values() for name in found}, key=lambda name: _rank(name, query))
     ranks = " ".join(f"WHEN cut = {bind(name)} THEN {rank}" for rank, name in enumerate(names))
     rank = f"CASE {ranks} ELSE {len(names)} END"
     sources = ", ".join(bind(source) for source in several)
     return (
-        f"(source NOT IN ({sources}) OR (source, charge_date, {rank}) IN ("
+        f"(source NOT IN ({sources}) OR (source, charge_date, {rank}) IN ("  # noqa: S608 - as above
         f"SELECT source, charge_date, MIN({rank}) FROM {table} WHERE source IN ({sources})"
         f" AND {' AND '.join(days)} GROUP BY source, charge_date))"
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -14,69 +13,17 @@ if TYPE_CHECKING:
 
     from outlay.core.ports import Source, Warehouse
 
-_CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
-
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
-class _CronField(NamedTuple):
-    """One of the five fields of a cron expression, and the numbers and words it may hold."""
-
-    name: str
-    least: int
-    most: int
-    words: str = ""
-
-    def numbers(self, text: str) -> set[int]:
-        """What the field's text stands for. Raises ValueError saying what it may be."""
-        ranges = [self._range(part) for part in text.split(",")]
-        if not all(ranges):
-            also = f" or a name ({self.words})" if self.words else ""
-            may = f"{self.least}-{self.most}{also}, *, a range or a step"
-            raise ValueError(f"should be a cron expression; the {self.name} is {may}")
-        return {*chain.from_iterable(ranges)}
-
-    def _range(self, part: str) -> range:
-        """The numbers of `5`, `1-5`, `*/5`, `1-5/2` or `5/10`; none if it cannot be."""
-        match = _CRON_PART.fullmatch(part)
-        if match is None or match["step"] == "0":
-            return range(0)
-        first = self._number(match["first"]) if match["first"] else self.least
-        open_ended = not match["first"] or match["step"]
-        last = self._number(match["last"]) if match["last"] else self.most if open_ended else first
-        if not self.least <= first <= last <= self.most:
-            return range(0)
-        return range(first, last + 1, int(match["step"] or 1))
-
-    def _number(self, word: str) -> int:
-        words = self.words.split()
-        if word.lower() in words:
-            return words.index(word.lower()) + self.least
-        return int(word) if word.isdigit() else -1
-
-
-_CRON_FIELDS = (
-    _CronField("minute", 0, 59),
-    _CronField("hour", 0, 23),
-    _CronField("day", 1, 31),
-    _CronField("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-    _CronField("weekday", 0, 7, "sun mon tue wed thu fri sat"),
-)
-
-
-def cron(expression: str) -> tuple[set[int], ...]:
-    """The minutes, hours, days, months and weekdays of a cron expression; 0 and 7 are both Sunday.
-
-    Raises ValueError naming the field that cannot be.
-    """
-    texts = expression.split()
-    if len(texts) != len(_CRON_FIELDS):
-        raise ValueError('should be a cron expression of five fields, such as "0 */6 * * *"')
-    return tuple(field.numbers(text) for field, text in zip(_CRON_FIELDS, texts, strict=True))
-
-
 def _is_cron(expression: str) -> str:
-    cron(expression)
+    from cronsim import CronSim, CronSimError
+
+    try:
+        CronSim(expression, datetime.now(UTC))
+    except CronSimError as error:
+        reason = str(error).lower()
+        raise ValueError(f'should be a cron expression of five fields, such as "0 */6 * * *"; {reason}') from None
     return expression
 
 

@@ -116,6 +116,4 @@ class Span:
             return f"{self.source} {self.days}"
         last = month_of(self.months.end - timedelta(days=1))
         first = f"{self.months.start:%Y-%m}"
-        return (
-            f"{self.source} {first}" if last == self.months.start else f"{self.source} {first}..{last:%Y-%m}"
-        )
+        return f"{self.source} {first}" if last == self.months.start else f"{self.source} {first}..{last:%Y-%m}"

@@ -41,8 +41,8 @@ def commit(table: DeltaTable, span: Span, gone: list[DataFile], new: list[DataFi
     """Take the files `gone` out and put `new` in. Raises CommitFailedError when others came before."""
     from deltalake import CommitProperties, Transaction
 
-    # Delta refuses a commit whose transaction id another commit used since our snapshot: that is what makes two
-    # writers of one source take turns, even where neither removes a file of the other.
+    # Delta refuses a commit whose transaction id another commit used since our snapshot: that is what makes
+    # two writers of one source take turns, even where neither removes a file of the other.
     turn = Transaction(f"replace {span.source}", time.time_ns())
     table.create_write_transaction(
         [*(_action(each, removed=True) for each in gone), *(_action(each) for each in new)],

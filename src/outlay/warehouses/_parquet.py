@@ -38,9 +38,7 @@ class PartitionWriter:
     Nothing is part of the lake until its files are committed; `discard` deletes them.
     """
 
-    def __init__(
-        self, root: str, options: Mapping[str, str], source: str, compression: str, delivery: str
-    ) -> None:
+    def __init__(self, root: str, options: Mapping[str, str], source: str, compression: str, delivery: str) -> None:
         self._root, self._options, self._source = root, options, source
         self._compression, self._delivery = compression, delivery
         self._months: dict[date, _Month] = {}
@@ -54,9 +52,7 @@ class PartitionWriter:
         for batch in batches:
             if batch.num_rows == 0:
                 continue
-            rows = pa.RecordBatch.from_arrays(
-                [batch.column(name) for name in _stored()], schema=_stored_schema()
-            )
+            rows = pa.RecordBatch.from_arrays([batch.column(name) for name in _stored()], schema=_stored_schema())
             for month, part in _by_month(rows):
                 if span is not None:
                     _check(part, month, batch, span)
@@ -96,7 +92,7 @@ class PartitionWriter:
             self._pending.append(self._pool.submit(month.write, table))
 
     def _wait(self, most: int) -> None:
-        """Wait until at most `most` row groups are on their way: that bounds memory and brings errors here."""
+        """Wait until at most `most` row groups are on their way: bounds memory, and brings errors here."""
         while len(self._pending) > most:
             self._pending.pop(0).result()
 
@@ -111,13 +107,12 @@ class PartitionWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        # Buffers come and go by the hundred megabytes here: the system's allocator keeps the pages that Arrow's own
-        # gives back and faults in again, which costs a third of the time.
+        # Buffers come and go by the hundred megabytes here: the system's allocator keeps the pages that
+        # Arrow's own gives back and faults in again, which costs a third of the time.
         pa.set_memory_pool(pa.system_memory_pool())
-        sink, footer = open_to_write(uri, self._options), []
-        strings = [
-            c.name for c in focus.CHARGES if c.kind in {"string", "timestamp", "date"} and c.name != "source"
-        ]
+        sink = open_to_write(uri, self._options)
+        footer: list[Any] = []
+        strings = [c.name for c in focus.CHARGES if c.kind in {"string", "timestamp", "date"} and c.name != "source"]
         writer = pq.ParquetWriter(
             sink,
             _stored_schema(),

@@ -64,7 +64,7 @@ class Lake(BaseModel):
     _known: Snapshot | None = PrivateAttr(default=None)
     _duck: Any = PrivateAttr(default=None)
 
-    # -- the four verbs of a warehouse -------------------------------------------------------------
+    # -- the verbs of a warehouse ------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Create the table if it is not there."""
@@ -120,9 +120,7 @@ class Lake(BaseModel):
         if not files:
             return pa.schema([(name, _answer_type(name)) for name in names]).empty_table()
         compiled = compile_query(query, DuckDb(), self._cuts(snapshot), scan(files))
-        answer = (
-            self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
-        )
+        answer = self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
         return answer.cast(pa.schema([(name, _answer_type(name)) for name in names]))
 
     def _cuts(self, snapshot: Snapshot) -> Cuts:
@@ -133,9 +131,7 @@ class Lake(BaseModel):
         return snapshot.cuts
 
     def _days(self, snapshot: Snapshot, source: str, days: Period) -> dict[tuple[Any, str], Any]:
-        answer = self._ask(
-            snapshot, CostQuery(days, ("date",), (Filter("source", (source,)),), order="dimensions")
-        )
+        answer = self._ask(snapshot, CostQuery(days, ("date",), (Filter("source", (source,)),), order="dimensions"))
         return {(row["date"], row["currency"]): row["cost"] for row in answer.to_pylist()}
 
     def _cursor(self) -> DuckDBPyConnection:
@@ -143,7 +139,8 @@ class Lake(BaseModel):
             if self._duck is None:
                 self._duck = connect(self._options, self.path)
                 self._duck.execute("SET GLOBAL parquet_metadata_cache = true")
-            return self._duck.cursor()
+            cursor: DuckDBPyConnection = self._duck.cursor()
+            return cursor
 
     def _snapshot(self) -> Snapshot:
         table = self._open(create=False)
@@ -192,9 +189,7 @@ class Lake(BaseModel):
                     time.sleep(random.uniform(0.5, 1.5) * min(0.02 * (attempt + 1), 0.5))  # noqa: S311 - jitter
                     continue
             return before, before.after(gone, new + kept)
-        raise StoreError(
-            f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again"
-        )
+        raise StoreError(f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again")
 
     def _kept(self, gone: list[DataFile], span: Span) -> Iterator[pa.RecordBatch]:
         """The rows outside the span's days that share a file with rows inside."""
@@ -254,15 +249,16 @@ class Lake(BaseModel):
 
     @contextmanager
     def _reported(self, verb: str, rows: _Rows | None = None) -> Iterator[None]:
-        """Make of what libraries raise one sentence that names the store; what `rows` raised is not its fault."""
+        """Make one sentence that names the store of what libraries raise; `rows` raise their own errors."""
         import duckdb
         from deltalake.exceptions import DeltaError
 
+        known: tuple[type[Exception], ...] = (DeltaError, duckdb.Error, *faults(self.path))
         try:
             yield
         except OutlayError:
             raise
-        except (DeltaError, duckdb.Error, *faults(self.path)) as error:
+        except known as error:
             if rows is not None and error is rows.error:
                 raise
             raise StoreError(f"cannot {verb} the lake at {self.path}: {plain(error)}") from error

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from outlay.core.errors import BillError, SourceError
 from outlay.core.span import Period, next_month
 from outlay.objects import filesystem, is_remote, plain
 from outlay.sources.files.bills import Bill
+from outlay.sources.files.faults import unsigned
 
 SUFFIXES = (".csv", ".csv.zst", ".gz", ".parquet")
 
@@ -35,7 +36,7 @@ def found(path: str, options: Mapping[str, str]) -> list[Bill]:
     empty = [bill.path for bill in bills if bill.size == 0]
     if empty:
         raise BillError(f"{empty[0]}: the file is empty")
-    return newest_runs(sorted(bills, key=lambda bill: bill.path))
+    return newest_runs(sorted(bills, key=lambda bill: bill.path), lambda bill: _changed(bill, options))
 
 
 def identity(bills: Sequence[Bill], *settings: str) -> str:
@@ -49,28 +50,30 @@ def month_hint(path: str) -> Period | None:
     return next((month for folder in path.split("/")[:-1] if (month := _month(folder))), None)
 
 
-def newest_runs(bills: Sequence[Bill]) -> list[Bill]:
+def newest_runs(bills: Sequence[Bill], changed: Callable[[Bill], float]) -> list[Bill]:
     """The bills without those of superseded runs.
 
     Exports that do not overwrite put each run into a folder of its own below the month's. Every run holds the
     whole month so far: added up, they would count the same charges again and again.
     """
-    runs = {bill.path: _run(bill.path) for bill in bills}
-    newest: dict[str, Bill] = {}
+    runs: dict[str, dict[str, list[Bill]]] = {}
     for bill in bills:
-        month = runs[bill.path][0]
-        if month not in newest or newest[month].changed < bill.changed:
-            newest[month] = bill
-    return [bill for bill in bills if runs[bill.path] == runs[newest[runs[bill.path][0]].path]]
+        month, run = _run(bill.path)
+        runs.setdefault(month, {}).setdefault(run, []).append(bill)
+    kept = (
+        max(named.values(), key=lambda run: changed(run[-1])) if len(named) > 1 else next(iter(named.values()))
+        for named in runs.values()
+    )
+    return [bill for run in kept for bill in run]
 
 
 def _run(path: str) -> tuple[str, str]:
-    """The month's folder that holds the run a file belongs to, and the run's; for files of no run, both of all."""
+    """The folder of a month and, below it, that of the run that wrote the file; '' for a file of no run."""
     folders = path.split("/")[:-1]
     for i in range(1, len(folders)):
         if _RUN.fullmatch(folders[i]) and _month(folders[i - 1]):
             return "/".join(folders[:i]), folders[i]
-    return path, ""
+    return "/".join(folders), ""
 
 
 def _month(folder: str) -> Period | None:
@@ -106,31 +109,44 @@ def _local(path: str) -> list[Bill]:
         stats = [(each, each.stat()) for each in files if each.is_file()]
     except OSError as error:
         raise SourceError(f"cannot list {path}: {error.strerror}") from None
-    return [
-        Bill(str(each.absolute()), stat.st_size, str(stat.st_mtime_ns), stat.st_mtime) for each, stat in stats
-    ]
+    return [Bill(str(each.absolute()), stat.st_size, str(stat.st_mtime_ns)) for each, stat in stats]
 
 
 def _remote(path: str, options: Mapping[str, str]) -> list[Bill]:
-    scheme = path.partition("://")[0]
     fixed = _WILDCARD.split(path)[0]
     folder = path if fixed == path else fixed.rpartition("/")[0]
-    try:
-        listed = filesystem(path, options).find(folder, detail=True)
-    except Exception as error:  # noqa: BLE001 - whatever its libraries raise, it is the bucket that cannot be listed
-        raise SourceError(f"cannot list {path}: {plain(error)}") from None
-    files = {f"{scheme}://{key}": entry for key, entry in listed.items()}
+    with _reached(path):
+        store = filesystem(path, options)
+        found = store.find(folder, detail=True)
+        # Asked for a file, find tells nothing of it.
+        files = {_url(path, key): entry or store.info(path) for key, entry in found.items()}
     if fixed != path:
         pattern = _pattern(path)
         wanted = [name for name in files if pattern.fullmatch(name)]
     else:
         wanted = [name for name in files if name == path or _is_bill(name.removeprefix(path))]
-    return [_bill(name, files[name]) for name in wanted]
+    return [Bill(name, files[name]["size"], str(files[name]["e_tag"])) for name in wanted]
 
 
-def _bill(name: str, entry: Mapping[str, Any]) -> Bill:
-    changed = entry["last_modified"]
-    return Bill(name, entry["size"], str(entry["e_tag"] or changed), changed.timestamp())
+def _changed(bill: Bill, options: Mapping[str, str]) -> float:
+    if not is_remote(bill.path):
+        return float(bill.version)
+    with _reached(bill.path):
+        changed: datetime = filesystem(bill.path, options).modified(bill.path)
+    return changed.timestamp()
+
+
+@contextmanager
+def _reached(path: str) -> Iterator[None]:
+    """Every client library has errors of its own: any of them means that the bucket cannot be read."""
+    try:
+        yield
+    except Exception as error:
+        raise SourceError(f"cannot list {path}: {unsigned(plain(error))}") from None
+
+
+def _url(path: str, key: str) -> str:
+    return key if "://" in key else f"{path.partition('://')[0]}://{key}"
 
 
 def _is_bill(path: str) -> bool:
