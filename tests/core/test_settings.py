@@ -37,13 +37,18 @@ def test_cron_refuses(bad: str) -> None:
         Collection(schedule=bad)
 
 
-def test_the_template_loads_as_it_is_and_shows_the_defaults(tmp_path: Path) -> None:
-    expected = load(None, {}, tmp_path)
-    assert repr(load(TEMPLATE, {}, tmp_path)) == repr(expected)
+def test_the_template_is_on_generated_bills_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    found = load(TEMPLATE, {}, tmp_path)
+    assert [source.name for source in found.sources] == ["demo"]
+    assert found.store.path == "./data/demo"  # type: ignore[attr-defined] # the lake's
+
+
+def test_the_template_shows_the_defaults(tmp_path: Path) -> None:
     lines = TEMPLATE.read_text(encoding="utf-8").split("# Where the charges are kept.")[1].splitlines()
-    shown = "\n".join(line.replace("#  ", "  ", 1) if line.startswith("#  ") else line for line in lines)
+    commented = [line for line in lines if not line.startswith("  path: ./data/demo")]
+    shown = "\n".join(line.replace("#  ", "  ", 1) if line.startswith("#  ") else line for line in commented)
     (tmp_path / "outlay.yaml").write_text(shown, encoding="utf-8")
-    assert repr(load(None, {}, tmp_path)) == repr(expected)
+    assert repr(load(None, {}, tmp_path)) == repr(load(None, {}, tmp_path / "elsewhere"))
 
 
 def manual() -> dict[str, list[list[str]]]:

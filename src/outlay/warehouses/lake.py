@@ -55,7 +55,7 @@ class Lake(BaseModel):
     @classmethod
     def _named_plainly(cls, path: str) -> str:
         # delta-rs takes a folder's name for a part of a URL, and would write to another folder.
-        if not is_remote(path) and (odd := {"%", "\\"} & set(str(Path(path).absolute()))):
+        if not is_remote(path) and (odd := {"%", "\\"} & set(Path(path).absolute().as_posix())):
             raise ValueError(f"a lake cannot be in a folder whose name holds {min(odd)}")
         return path
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import itertools
-import re
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from outlay.core import focus
 from outlay.core.errors import BillError
-from outlay.core.span import Period
-from outlay.objects import connect, filesystem, is_remote, literal, plain
-from outlay.sources.files import cur, focus_files
+from outlay.core.span import END_MONTH, FIRST_MONTH, Period
+from outlay.objects import connect, filesystem, identifier, is_remote, literal
+from outlay.sources.files import csv_files, cur, focus_files
+from outlay.sources.files.faults import fault_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
 LAYOUTS = {"FOCUS": focus_files, "AWS CUR": cur}
 ROWS_PER_BATCH = 16_384  # larger batches cost more in page faults than they save
 
-_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_MAGIC: Mapping[bytes, Literal["parquet", "gzip", "zstd"]] = {
+    b"PAR1": "parquet",
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_STARTS = ("billing_period_start", "charge_period_start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,153 +43,143 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a bill is read: `table` is the DuckDB table function, `expressions` the SQL of each column of CHARGES."""
+    """How a bill is read.
+
+    `table`        the DuckDB table function that reads it
+    `columns`      the file's columns and the types they are read as
+    `expressions`  the SQL of each column of CHARGES
+    `header`       of a CSV, with its `compression`; None for Parquet
+    """
 
     name: str
     table: str
     columns: Mapping[str, str]
     expressions: dict[str, str]
+    header: csv_files.Header | None = None
+    compression: csv_files.Compression = "none"
 
 
 def understood(bill: Bill, options: Mapping[str, str]) -> Layout:
     """The layout of a bill, from its columns alone. Raises BillError when it has none that is known."""
-    kind = _kind(bill, options)
-    header = None if kind == "parquet" else _header(bill, kind, options)
-    there = _parquet_columns(bill, options) if header is None else dict.fromkeys(header.names, "VARCHAR")
-    for name, layout in LAYOUTS.items():
-        if layout.matches(there):
-            columns = there if header is None else there | layout.types(there)
-            table = _parquet_table(bill) if header is None else _csv_table(bill, kind, columns, header)
-            return Layout(name, table, columns, layout.expressions(columns))
-    some = ", ".join(list(there)[:6]) or "none"
-    raise BillError(f"{bill.path}: no known billing layout ({', '.join(LAYOUTS)}); its columns are: {some}, ...")
+    with _opened(bill, options) as file:
+        magic = file.read(4)
+    kind = next((kind for start, kind in _MAGIC.items() if magic.startswith(start)), "none")
+    return _parquet(bill, options) if kind == "parquet" else _csv(bill, kind, options)
 
 
 def read_bill(
-    bill: Bill, columns: list[str], months: Period | None, options: Mapping[str, str]
+    bill: Bill, layout: Layout, columns: Mapping[str, str], months: Period | None, options: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
-    """The bill's charges, batch by batch; with `months` only those billed in them. Raises BillError."""
-    import duckdb
+    """The bill's charges, batch by batch; with `months` only those billed in them. Raises BillError.
 
-    layout = understood(bill, options)
-    sql = f"SELECT {', '.join(columns)} FROM {layout.table}"  # noqa: S608 - names and paths are quoted
+    `columns` is the SQL of every column of CHARGES, in its order, over the bill's own columns.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in columns.items())
+    query = f"SELECT {selected} FROM {layout.table}"  # noqa: S608 - names and paths are quoted
     if months is not None:
-        start = layout.expressions["billing_period_start"]
-        sql += f" WHERE {start} >= TIMESTAMPTZ '{months.start}' AND {start} < TIMESTAMPTZ '{months.end}'"
+        start = columns["billing_period_start"]
+        query += f" WHERE {start} >= TIMESTAMPTZ '{months.start}' AND {start} < TIMESTAMPTZ '{months.end}'"
     with closing(connect(options, bill.path)) as con:
         con.execute("SET preserve_insertion_order = false")
         con.execute("SET memory_limit = '512MB'")
         try:
-            for batch in con.sql(sql).to_arrow_reader(ROWS_PER_BATCH):
-                _refuse_nulls(batch, bill)
+            for batch in con.sql(query).to_arrow_reader(ROWS_PER_BATCH):
+                _refuse(batch, bill, layout, columns, con, options)
                 yield batch.cast(focus.schema())
-        except (duckdb.Error, OSError) as error:
-            raise BillError(_explained(bill, error)) from None
-        except Exception as error:
-            if type(error).__module__.startswith("pyarrow"):
-                raise BillError(_explained(bill, error)) from None
-            raise
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise BillError(_explained(bill, layout, error, options)) from None
 
 
-def _refuse_nulls(batch: pa.RecordBatch, bill: Bill) -> None:
-    for column in focus.CHARGES:
-        if not column.nullable and batch.column(column.name).null_count:
-            raise BillError(f"{bill.path}: a charge has no {column.spec or column.name}")
-
-
-def _kind(bill: Bill, options: Mapping[str, str]) -> Literal["parquet", "gzip", "zstd", "none"]:
-    with _opened(bill, options) as file:
-        magic = file.read(4)
-    if magic == _PARQUET:
-        return "parquet"
-    return "gzip" if magic[:2] == _GZIP else "zstd" if magic == _ZSTD else "none"
-
-
-def _opened(bill: Bill, options: Mapping[str, str]) -> IO[bytes]:
-    try:
-        if is_remote(bill.path):
-            return cast("IO[bytes]", filesystem(bill.path, options).open(bill.path, "rb"))
-        return Path(bill.path).open("rb")
-    except OSError as error:
-        raise BillError(f"{bill.path}: {error.strerror or plain(error)}") from None
-
-
-def _parquet_columns(bill: Bill, options: Mapping[str, str]) -> dict[str, str]:
+def _parquet(bill: Bill, options: Mapping[str, str]) -> Layout:
     import duckdb
 
+    # Some writers leave unsaid that their binary columns are text.
+    table = f"read_parquet({literal(bill.path)}, hive_partitioning = false, binary_as_string = true)"
     try:
         with closing(connect(options, bill.path)) as con:
-            rows = con.sql(f"DESCRIBE SELECT * FROM {_parquet_table(bill)}").fetchall()  # noqa: S608 - quoted path
+            rows = con.sql(f"DESCRIBE SELECT * FROM {table}").fetchall()  # noqa: S608 - quoted path
     except duckdb.Error as error:
-        raise BillError(_explained(bill, error)) from None
-    return {row[0]: row[1] for row in rows}
+        raise BillError(f"{bill.path}: {fault_of(error, {}).words}") from None
+    columns = {row[0]: row[1] for row in rows}
+    name = _layout_of(bill, columns)
+    return Layout(name, table, columns, LAYOUTS[name].expressions(columns))
 
 
-def _parquet_table(bill: Bill) -> str:
-    return f"read_parquet({literal(bill.path)}, hive_partitioning = false)"
+def _csv(bill: Bill, compression: csv_files.Compression, options: Mapping[str, str]) -> Layout:
+    with _opened(bill, options) as file:
+        header = csv_files.header(file, compression)
+    columns = dict.fromkeys(header.names, "VARCHAR")
+    name = _layout_of(bill, columns)
+    columns |= LAYOUTS[name].types(columns)
+    table = csv_files.table(bill.path, compression, columns, header)
+    return Layout(name, table, columns, LAYOUTS[name].expressions(columns), header, compression)
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What a CSV file's first two records tell: its columns, its delimiter, whether its rows stop early."""
-
-    names: list[str]
-    delimiter: str
-    short_rows: bool
-
-
-def _header(bill: Bill, kind: str, options: Mapping[str, str]) -> _Header:
-    with _opened(bill, options) as raw:
-        try:
-            text = io.TextIOWrapper(io.BufferedReader(_unpacked(raw, kind)), "utf-8-sig", newline="")
-            first = text.readline(4 << 20)
-            delimiter = max(",;\t|", key=first.count)
-            records = csv.reader(itertools.chain([first], text), delimiter=delimiter)
-            names, row = next(records, []), next(records, [])
-        except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
-            raise BillError(f"{bill.path}: cannot read its first lines: {plain(error)}") from None
-    keys: dict[str, str] = {}  # by lower case: the engine ignores the case of names
-    for index, name in enumerate(names):
-        key = name.strip()
-        unique = key if key and key.lower() not in keys else f"{key}#{index}"
-        keys[unique.lower()] = unique
-    return _Header(list(keys.values()), delimiter, 0 < len(row) < len(names))
-
-
-def _unpacked(raw: IO[bytes], kind: str) -> Any:
-    if kind == "zstd":
-        import pyarrow as pa
-
-        return pa.CompressedInputStream(pa.PythonFile(raw), "zstd")
-    return gzip.GzipFile(fileobj=raw) if kind == "gzip" else raw
-
-
-def _csv_table(bill: Bill, kind: str, columns: Mapping[str, str], header: _Header) -> str:
-    described = ", ".join(f"{literal(name)}: {literal(known)}" for name, known in columns.items())
-    # Some reports leave off trailing empty fields, on every row. Elsewhere a short row is a file cut short.
-    padding = ", null_padding = true" if header.short_rows else ""
-    return (
-        f"read_csv({literal(bill.path)}, auto_detect = false, header = true, delim = {literal(header.delimiter)},"
-        f" quote = '\"', escape = '\"', nullstr = ['NULL', 'null', ''], compression = {literal(kind)}{padding},"
-        f" columns = {{{described}}})"
+def _layout_of(bill: Bill, columns: Mapping[str, str]) -> str:
+    for name, layout in LAYOUTS.items():
+        if layout.matches(columns):
+            return name
+    some = ", ".join([*columns][:6] + ["..."] * (len(columns) > 6))
+    missing = ", ".join(focus_files.missing(columns))
+    raise BillError(
+        f"{bill.path}: no known billing layout ({', '.join(LAYOUTS)}); for FOCUS it lacks {missing};"
+        f" its columns are: {some or 'none'}"
     )
 
 
-_LINE = re.compile(r"Line:? (\d+)")
-_COLUMN = re.compile(r'column "([^"]+)"')
-_VALUE = re.compile(r"Could not convert string [\"'](.*?)[\"'] to")
-_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+@contextmanager
+def _opened(bill: Bill, options: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """The bill's bytes; what goes wrong while they are read is a BillError."""
+    try:
+        if is_remote(bill.path):
+            # Told the size, it does not ask for it; and asking is what it cannot fail at without noise.
+            with filesystem(bill.path, options).open(bill.path, "rb", size=bill.size) as remote:
+                yield remote
+        else:
+            with Path(bill.path).open("rb") as local:
+                yield local
+    except UnicodeDecodeError:
+        raise BillError(f"{bill.path}: neither Parquet nor UTF-8 text") from None
+    except (EOFError, zlib.error):
+        raise BillError(f"{bill.path}: the compressed file is cut short or damaged") from None
+    except Exception as error:
+        if is_remote(bill.path) or isinstance(error, OSError | csv.Error):
+            words = getattr(error, "strerror", None) or fault_of(error, {}).words
+            raise BillError(f"{bill.path}: cannot be read: {words}") from None
+        raise
 
 
-def _explained(bill: Bill, error: Exception) -> str:
-    """What is wrong with a bill: file, line, column and value where the reader tells them."""
-    said = str(error)
-    line, column, value, fields = (each.search(said) for each in (_LINE, _COLUMN, _VALUE, _FIELDS))
-    place = bill.path + (f" line {line[1]}" if line else "")
-    if value:
-        return f"{place}: {column[1] if column else 'a value'} is no amount or time: {value[1]!r}"
-    if fields:
-        return f"{place}: {fields[2]} fields where the header has {fields[1]}; the file may be cut short"
-    if re.search("gzip|decompress|zlib|zstd", said, re.IGNORECASE):
-        return f"{place}: the compressed file is cut short or damaged"
-    return f"{place}: {plain(error).removeprefix('Invalid Input Error: ')}"
+def _refuse(
+    batch: pa.RecordBatch,
+    bill: Bill,
+    layout: Layout,
+    columns: Mapping[str, str],
+    con: DuckDBPyConnection,
+    options: Mapping[str, str],
+) -> None:
+    """Raise BillError for charges without what every charge has, and for times that only look like some."""
+    for column in focus.CHARGES:
+        if not column.nullable and batch.column(column.name).null_count:
+            where = f"{columns[column.name]} IS NULL"
+            place = _place(bill, layout, _first_row(con, layout, where), options)
+            raise BillError(f"{place}: a charge has no {column.spec or column.name}")
+    for name in _STARTS:
+        if not _plausible(batch.column(name)):
+            sql = columns[name]
+            where = f"NOT {sql} BETWEEN TIMESTAMPTZ '{FIRST_MONTH}' AND TIMESTAMPTZ '{END_MONTH}'"
+            place = _place(bill, layout, _first_row(con, layout, where), options)
+            spec = focus.BY_NAME[name].spec
+            raise BillError(f"{place}: {spec} is outside {FIRST_MONTH.year}..{END_MONTH.year}; write 2026-10-31")
+
+
+def _plausible(times: Sequence[Any] | Any) -> bool:
+    """Whether all times are of our age: `5/1/25` is read as January of the year 5."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bounds = pc.min_max(times)
+    first, last = (pa.scalar(day, times.type) for day in (FIRST_MONTH, END_MONTH))
+    return not times or (bounds["min"] >= first and bounds["max"] < last)

@@ -14,7 +14,8 @@ from outlay.objects import literal
 
 Compression = Literal["gzip", "zstd", "none"]
 
-_HEADER_BYTES = 4 << 20
+_LINE_BYTES = 2 << 20  # what the engine takes as one row
+csv.field_size_limit(_LINE_BYTES)  # its default is less than some tags
 _NULLS = ("NULL", "null", "Null", "")
 
 
@@ -30,7 +31,7 @@ class Header:
 def header(file: IO[bytes], compression: Compression) -> Header:
     """The header of a file. Raises OSError, EOFError, UnicodeDecodeError, zlib.error or csv.Error."""
     text = _text(file, compression)
-    first = text.readline(_HEADER_BYTES)
+    first = text.readline(_LINE_BYTES)
     delimiter = max(",;\t|", key=first.count)
     records = csv.reader(itertools.chain([first], text), delimiter=delimiter)
     names, row = next(records, []), next(records, [])
@@ -69,7 +70,6 @@ def read_to_end(file: IO[bytes], compression: Compression) -> None:
 
 def _starts(file: IO[bytes], compression: Compression, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(_text(file, compression, errors="replace"), delimiter=delimiter)
-    csv.field_size_limit(1 << 30)
     start = 1
     for fields in reader:
         yield start, fields
