@@ -114,6 +114,13 @@ def month_to_date(
     return MonthToDate(month, total(month), total(same), total(Period(start, month.start)))
 
 
+def account_names(warehouse: Warehouse, days: Period) -> dict[str, str]:
+    """What each sub account with costs on these days is called, by its id: of several names, the dearest one's."""
+    found = warehouse.query(CostQuery(days, ("sub_account", "sub_account_name"))).to_pylist()
+    named = [each for each in found if each["sub_account"] and each["sub_account_name"]]
+    return {each["sub_account"]: each["sub_account_name"] for each in reversed(named)}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return text(value)

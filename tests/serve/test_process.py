@@ -47,7 +47,7 @@ class Server:
         for line in self.process.stderr:
             self.log.append(line)
             if "serving on " in line:
-                url = str(json.loads(line)["event"].removeprefix("serving on "))
+                url = str(json.loads(line)["event"].removeprefix("serving on ").split(": ")[0])
                 assert fetch(f"{url}/healthz") == {"status": "alive"}
                 return url
         raise AssertionError(self.log)

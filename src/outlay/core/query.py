@@ -28,6 +28,7 @@ DIMENSIONS: Mapping[str, str] = {
     "provider": "provider",
     "billing_account": "billing_account_id",
     "sub_account": "sub_account_id",
+    "sub_account_name": "sub_account_name",
     "service": "service_name",
     "service_category": "service_category",
     "region": "region_id",
@@ -222,12 +223,14 @@ def _expression(name: str, dialect: Dialect, bind: _Binder) -> str:
 
 
 def _condition(each: Filter, dialect: Dialect, bind: _Binder) -> str:
+    if not each.values:
+        return "1 = 1" if each.exclude else "1 = 0"
     expression = _expression(each.dimension, dialect, bind)
     values = [bind(_typed(each.dimension, value)) for value in each.values if value is not None]
     parts = [f"{expression} IN ({', '.join(values)})"] if values else []
     if None in each.values:
         parts.append(f"{expression} IS NULL")
-    inside = " OR ".join(parts) or "1 = 0"
+    inside = " OR ".join(parts)
     # A null is not in any list, yet `NOT (null IN ...)` is null: say so, or excluding a value drops all
     # rows without one.
     outside = f"NOT ({inside})" if None in each.values else f"({expression} IS NULL OR NOT ({inside}))"

@@ -102,7 +102,7 @@ def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECOND
             # Told to stop before the server listens to signals; and at its end it raises those it took once
             # more, whose usual handlers would end us as failed.
             signal.signal(each, server.handle_exit)
-    log.info("serving on %s", _url(listening))
+    log.info("serving on %s: dashboard at /, API at /docs, Prometheus at /metrics", _url(listening))
     server.run(sockets=[listening])
     log.info("stopped")
     if not (app.state.background.stop(0) and _alone(ABANDON_SECONDS)):

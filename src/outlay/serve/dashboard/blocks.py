@@ -150,7 +150,7 @@ def table(numbers: Numbers) -> Any:
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
     """A ranking as a table of bars; its last row holds all others, so that the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
-    rows = [_rank(each, each.name or f"(no {what})", found.total, widest) for each in found.top]
+    rows = [_rank(each, found.labels.get(each.name or "", each.name or f"(no {what})"), found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"
         rows.append(_rank(found.others, label, found.total, widest))
@@ -237,12 +237,16 @@ def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
     bar = {"--bar": f"{part * 100:.2f}%", "--colour": colour}
     return html.Tr(
         [
-            html.Th([_short(label), *by], scope="row", style=bar, title=label),
+            html.Th([_short(label), *by], scope="row", style=bar, title=_title(each.name, label)),
             html.Td(f"{each.cost:,.2f}", className="cost"),
             html.Td(share(each.cost, total), className="share"),
             html.Td(change(each.cost, each.before), className=_direction(each.cost, each.before)),
         ]
     )
+
+
+def _title(name: str | None, label: str) -> str:
+    return label if name in {None, label} else f"{label} ({name})"
 
 
 def _source(each: Freshness, now: datetime) -> Any:

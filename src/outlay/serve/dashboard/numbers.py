@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,12 +32,16 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The dearest first, and all others as one: `total` is the sum of `top` and `others`."""
+    """The dearest first, and all others as one: `total` is the sum of `top` and `others`.
+
+    `labels` has what to call those that people know by another name than the bill's.
+    """
 
     top: Sequence[Amount]
     others: Amount | None
     others_count: int
     total: Decimal
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,8 @@ class Reader:
     def _accounts(self, earlier: Period | None, currency: str, limit: int) -> Ranking:
         rows = self._costs(self._days, "provider", "sub_account").rows
         before = self._costs(earlier, "provider", "sub_account").rows if earlier else None
-        return ranking("sub_account", rows, before, currency, limit)
+        labels = reports.account_names(self._warehouse, self._days)
+        return replace(ranking("sub_account", rows, before, currency, limit), labels=labels)
 
     def _daily(self, rows: Iterable[Mapping[str, Any]], currency: str) -> list[Series]:
         """One question per provider: each has its own first provisional day."""

@@ -57,9 +57,7 @@ SERVICES: Mapping[str, Service] = {
     "AmazonWorkSpaces": Service("Amazon WorkSpaces", "Compute", "End User Computing"),
     "AWSBackup": Service("AWS Backup", "Storage", "Backup Storage"),
     "AWSCloudTrail": Service("AWS CloudTrail", "Management and Governance", "Compliance"),
-    "AWSCodePipeline": Service(
-        "AWS CodePipeline", "Developer Tools", "Continuous Integration and Deployment"
-    ),
+    "AWSCodePipeline": Service("AWS CodePipeline", "Developer Tools", "Continuous Integration and Deployment"),
     "AWSConfig": Service("AWS Config", "Management and Governance", "Compliance"),
     "AWSDataTransfer": Service("AWS Data Transfer", "Networking", "Network Connectivity"),
     "AWSDatabaseMigrationSvc": Service("AWS Database Migration Service", "Migration", "Data Migration"),

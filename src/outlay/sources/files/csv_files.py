@@ -6,13 +6,14 @@ import csv
 import gzip
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from outlay.objects import literal
 
 Compression = Literal["gzip", "zstd", "none"]
+LineOf = Callable[[IO[bytes], Compression, str, int], int]
 
 _LINE_BYTES = 2 << 20  # what the engine takes as one row
 csv.field_size_limit(_LINE_BYTES)  # its default is less than some tags
@@ -52,13 +53,12 @@ def table(path: str, compression: Compression, columns: Mapping[str, str], heade
 
 def line_of_entry(file: IO[bytes], compression: Compression, delimiter: str, entry: int) -> int:
     """The line on which an entry starts: 1 is the header's, and empty lines are entries."""
-    return next(itertools.islice(_starts(file, compression, delimiter), entry - 1, None))[0]
+    return _nth((start for start, _ in _starts(file, compression, delimiter)), entry)
 
 
 def line_of_row(file: IO[bytes], compression: Compression, delimiter: str, row: int) -> int:
     """The line on which a row starts: 1 is the first after the header, and empty lines are none."""
-    filled = (start for start, fields in _starts(file, compression, delimiter) if fields)
-    return next(itertools.islice(filled, row, None))
+    return _nth((start for start, fields in _starts(file, compression, delimiter) if fields), row + 1)
 
 
 def read_to_end(file: IO[bytes], compression: Compression) -> None:
@@ -66,6 +66,10 @@ def read_to_end(file: IO[bytes], compression: Compression) -> None:
     with _unpacked(file, compression) as unpacked:
         while unpacked.read(1 << 20):
             pass
+
+
+def _nth(starts: Iterator[int], number: int) -> int:
+    return next(itertools.islice(starts, number - 1, None), number)
 
 
 def _starts(file: IO[bytes], compression: Compression, delimiter: str) -> Iterator[tuple[int, list[str]]]:

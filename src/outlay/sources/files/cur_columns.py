@@ -98,10 +98,7 @@ def _told_apart(names: Collection[str]) -> dict[str, str]:
     """The names without the `#` and number that tell one from its like: DuckDB ignores the case of names."""
     there = {name.lower() for name in names}
     stems = {name: name.rpartition("#") for name in names}
-    return {
-        name: stem if no.isdigit() and stem.lower() in there else name
-        for name, (stem, _, no) in stems.items()
-    }
+    return {name: stem if no.isdigit() and stem.lower() in there else name for name, (stem, _, no) in stems.items()}
 
 
 def key(name: str) -> str:

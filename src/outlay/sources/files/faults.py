@@ -16,6 +16,7 @@ _VALUE = re.compile(
 )
 _COLUMN = re.compile(r'^Error when converting column "(.+?)"\. |casting from source column (\S+)$', re.MULTILINE)
 _POINTED = re.compile(r'"([^"]+)"(?:::\w+)*$')  # what stands before the place that a query's error points at
+_TYPE = re.compile(r"Unimplemented type for cast \((.+?) -> (\w+)")
 _FIELDS = re.compile(r"^Expected Number of Columns: (\d+) Found: (\d+)$", re.MULTILINE)
 _PHRASES = {
     r"^Value with unterminated quote": "a quote is opened and not closed, or text goes on after it",
@@ -56,12 +57,14 @@ def _words(said: str, columns: Mapping[str, str]) -> str | None:
     for pattern, words in _PHRASES.items():
         if re.search(pattern, said, re.MULTILINE):
             return words
+    column, wrong_type = _column(said), _TYPE.search(said)
+    timed = columns.get(column, "").startswith("TIMESTAMP") or "timestamp" in said.partition("\n")[0].lower()
+    kind = "time" if timed else "amount"
+    if wrong_type:
+        return f"{column} is {wrong_type[1]}, which is no {kind}"
     if value:
-        column = _column(said)
         text = value[2] if len(value[2]) <= SHOWN else f"{value[2][:SHOWN]}..."
-        if columns.get(column, "").startswith("TIMESTAMP") or "timestamp" in said.split("\n")[0]:
-            return f"{column} is no time: {text!r}; write it as 2026-10-31T00:00:00Z"
-        return f"{column} is no amount: {text!r}"
+        return f"{column} is no {kind}: {text!r}" + ("; write it as 2026-10-31T00:00:00Z" if timed else "")
     return None
 
 

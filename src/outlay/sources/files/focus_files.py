@@ -19,12 +19,19 @@ RENAMED: Mapping[str, tuple[str, ...]] = {
     "ConsumedUnit": ("UsageUnit",),
     "EffectiveCost": ("AmortizedCost",),
     "ChargeCategory": ("ChargeType",),
-    "ChargeDescription": ("ChargeSubcategory",),
+    "CommitmentDiscountStatus": ("ChargeSubcategory",),
     "InvoiceId": ("InvoiceDetailId",),
+}
+# What 1.0-preview calls values of 1.2, by column.
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "PricingCategory": {"On-Demand": "Standard", "Commitment-Based": "Committed"},
+    "CommitmentDiscountStatus": {"Used Commitment": "Used", "Unused Commitment": "Unused"},
 }
 IDENTIFYING = ("BilledCost", "BillingCurrency", "ChargePeriodStart", "BillingPeriodStart")
 
 _TAG = re.compile(r"tags?[/.:_](.+)", re.IGNORECASE)
+_PAIRS = re.compile(r'STRUCT\("?key"? .+, "?value"? .+\)\[\]$', re.IGNORECASE)
+_ZONED = {"TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"}
 _SQL = {
     "string": "VARCHAR",
     "decimal": "DECIMAL(38,18)",
@@ -37,14 +44,20 @@ _SQL = {
 
 def matches(columns: Collection[str]) -> bool:
     """A FOCUS file has the columns without which there is no charge, in any casing."""
+    return not missing(columns)
+
+
+def missing(columns: Collection[str]) -> list[str]:
+    """The columns that a file lacks to be a FOCUS file."""
     has = {name.lower() for name in columns}
-    return all(name.lower() in has for name in IDENTIFYING)
+    return [name for name in IDENTIFYING if name.lower() not in has]
 
 
 def types(columns: Collection[str]) -> dict[str, str]:
     """What a CSV's columns are read as: amounts as decimals, times with their zones, the rest as text."""
     named = _named(columns)
-    return {named[c.spec]: _SQL[c.kind] for c in FOCUS if c.spec in named and c.kind in {"decimal", "timestamp"}}
+    typed = (column for column in FOCUS if column.kind in {"decimal", "timestamp"})
+    return {named[column.spec]: _SQL[column.kind] for column in typed if column.spec in named}
 
 
 def expressions(columns: Mapping[str, str]) -> dict[str, str]:
@@ -75,23 +88,35 @@ def provider(name: str) -> str:
 def _named(columns: Collection[str]) -> dict[str, str]:
     """For each column of FOCUS 1.2, the file's column that holds it."""
     there = {name.lower(): name for name in reversed(list(columns))}
-    wanted = {spec: (spec, *RENAMED.get(spec, ())) for spec in BY_SPEC}
-    found = {spec: next((there[n.lower()] for n in names if n.lower() in there), None) for spec, names in wanted.items()}
-    return {spec: name for spec, name in found.items() if name is not None}
+    named = {}
+    for spec in BY_SPEC:
+        spellings = (name.lower() for name in (spec, *RENAMED.get(spec, ())))
+        name = next((there[each] for each in spellings if each in there), None)
+        if name is not None:
+            named[spec] = name
+    return named
 
 
 def _typed(column: Column, name: str, known: str) -> str:
-    quoted = identifier(name)
     if column.kind == "decimal":
-        # A double's shortest text is what the provider wrote; its binary value is not.
-        return quoted if known == "DECIMAL(38,18)" else f"{quoted}::VARCHAR::DECIMAL(38,18)" if known in {"DOUBLE", "FLOAT"} else f"{quoted}::DECIMAL(38,18)"
+        return _amount(identifier(name), known)
     if column.kind == "timestamp":
         return _zoned(_moment(name, {name: known}))
-    text = quoted if known == "VARCHAR" else f"to_json({quoted})::VARCHAR" if _nested(known) else f"{quoted}::VARCHAR"
-    if not column.allowed:
-        return text
+    text = f"to_json({identifier(name)})::VARCHAR" if _nested(known) else f"{identifier(name)}::VARCHAR"
+    return _one_of(column, text) if column.allowed else text
+
+
+def _amount(quoted: str, known: str) -> str:
+    # A double's shortest text is what the provider wrote; its binary value is not.
+    written = f"{quoted}::VARCHAR" if known in {"DOUBLE", "FLOAT"} else quoted
+    return written if known == _SQL["decimal"] else f"{written}::{_SQL['decimal']}"
+
+
+def _one_of(column: Column, text: str) -> str:
+    """A value in the casing of FOCUS; what FOCUS does not know stays as it is."""
+    values = dict(zip(column.allowed, column.allowed, strict=True)) | dict(VALUES.get(column.spec or "", {}))
     exact = ", ".join(literal(value) for value in column.allowed)
-    cases = " ".join(f"WHEN {literal(value.lower())} THEN {literal(value)}" for value in column.allowed)
+    cases = " ".join(f"WHEN {literal(old.lower())} THEN {literal(new)}" for old, new in values.items())
     return f"CASE WHEN {text} IN ({exact}) THEN {text} ELSE CASE lower({text}) {cases} ELSE {text} END END"
 
 
@@ -102,9 +127,11 @@ def _nested(known: str) -> bool:
 def _moment(name: str, columns: Mapping[str, str]) -> str:
     """A time as a plain TIMESTAMP in UTC: counting microseconds is many times faster than going by calendars."""
     known, quoted = columns[name], identifier(name)
-    if known.startswith("TIMESTAMP") and known != "TIMESTAMP WITH TIME ZONE" and known != "TIMESTAMPTZ":
+    if known == "TIMESTAMPTZ_NS":
+        return f"{quoted}::TIMESTAMP_NS::TIMESTAMP"
+    if known.startswith("TIMESTAMP") and known not in _ZONED:
         return f"{quoted}::TIMESTAMP"
-    zoned = quoted if known in {"TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"} else f"{quoted}::TIMESTAMPTZ"
+    zoned = quoted if known in _ZONED else f"{quoted}::TIMESTAMPTZ"
     return f"make_timestamp(epoch_us({zoned}))"
 
 
@@ -130,18 +157,31 @@ def _end(start: str, end: str, named: Mapping[str, str], columns: Mapping[str, s
 
 def _tags(columns: Mapping[str, str], name: str | None) -> str:
     """Tags as a map: from JSON text, a map, a struct, a list of keys and values, or a column for each key."""
-    keys = {column: match[1] for column in columns if (match := _TAG.fullmatch(column)) and column != name}
-    if name is None and keys:
-        pairs = ", ".join(f"{{'k': {literal(key)}, 'v': {identifier(column)}::VARCHAR}}" for column, key in keys.items())
-        return f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))"
     if name is None:
-        return "NULL::MAP(VARCHAR, VARCHAR)"
+        return _tag_columns(columns)
     known, quoted = columns[name], identifier(name)
+    text = f"to_json({quoted})::VARCHAR" if _nested(known) else f"{quoted}::VARCHAR"
     if known.startswith("MAP"):
-        return f"{quoted}::MAP(VARCHAR, VARCHAR)"
-    if known.endswith("[]"):
-        return f"map_from_entries(list_transform({quoted}, lambda e: {{'k': e.key::VARCHAR, 'v': e.value::VARCHAR}}))"
-    text = f"to_json({quoted})" if known.startswith("STRUCT") else quoted
-    parsed = f"TRY(from_json({text}, '\"MAP(VARCHAR,VARCHAR)\"'))"
-    # Text that is no JSON object is kept whole rather than lost.
-    return f"CASE WHEN {quoted} IS NOT NULL THEN coalesce({parsed}, MAP {{'x_tags': {text}::VARCHAR}}) END"
+        return f"{quoted}::{_SQL['tags']}"
+    if _PAIRS.match(known):
+        pairs = f"list_transform({quoted}, lambda e: {{'k': e.key::VARCHAR, 'v': e.value::VARCHAR}})"
+        parsed = f"TRY(map_from_entries({pairs}))"
+    elif _nested(known):
+        parsed = _parsed(text)
+    else:
+        braced = "'{' || " + text + " || '}'"  # Azure leaves the braces off
+        parsed = f"coalesce({_parsed(text)}, {_parsed(braced)})"
+    # What is none of these is kept whole rather than lost.
+    return f"CASE WHEN {quoted} IS NOT NULL THEN coalesce({parsed}, MAP {{'x_tags': {text}}}) END"
+
+
+def _parsed(json: str) -> str:
+    return f"TRY(from_json({json}, '\"MAP(VARCHAR,VARCHAR)\"'))"
+
+
+def _tag_columns(columns: Collection[str]) -> str:
+    keys = {column: match[1] for column in columns if (match := _TAG.fullmatch(column))}
+    if not keys:
+        return f"NULL::{_SQL['tags']}"
+    pairs = (f"{{'k': {literal(key)}, 'v': {identifier(name)}::VARCHAR}}" for name, key in keys.items())
+    return f"map_from_entries(list_filter([{', '.join(pairs)}], lambda e: e.v IS NOT NULL))"

@@ -18,7 +18,7 @@ from outlay.sources.files.faults import unsigned
 
 SUFFIXES = (".csv", ".csv.zst", ".gz", ".parquet")
 
-# The folder of a billing month, as AWS (BILLING_PERIOD=2026-10, 20261001-20261101) and Azure (20261001-20261031) name it.
+# The folder of a billing month: BILLING_PERIOD=2026-10 or 20261001-20261101 at AWS, 20261001-20261031 at Azure.
 _MONTH = re.compile(r"billing_?period=(\d{4})-(\d\d)(?:-01)?", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d{4})(\d\d)(\d\d)")
 # The folder of one run below it: a GUID, or a time of day, which no account, region or table is named after.
@@ -103,7 +103,7 @@ def _local(path: str) -> list[Bill]:
         elif target.exists():
             files = [target]
         elif glob.has_magic(path):
-            files = [Path(each) for each in glob.iglob(str(target), recursive=True)]
+            files = [Path(each) for each in glob.iglob(str(target), recursive=True)]  # noqa: PTH207 - skips hidden files
         else:
             raise SourceError(f"no file or folder {path}")
         stats = [(each, each.stat()) for each in files if each.is_file()]

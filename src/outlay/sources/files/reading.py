@@ -1,0 +1,117 @@
+"""The rows of one bill as a stream of CHARGES, and where in the file a row is that cannot be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from outlay.core import focus
+from outlay.core.errors import BillError
+from outlay.core.span import END_MONTH, FIRST_MONTH, Period
+from outlay.objects import identifier, is_remote
+from outlay.sources.files import csv_files
+from outlay.sources.files.bills import Bill, Layout, opened
+from outlay.sources.files.buckets import connected
+from outlay.sources.files.faults import fault_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_PER_BATCH = 16_384  # larger batches cost more in page faults than they save
+MEMORY = "512MB"
+
+_STARTS = ("billing_period_start", "charge_period_start")
+# Ends last: they are made of starts, where they are missing.
+_MANDATORY = sorted((c for c in focus.CHARGES if not c.nullable), key=lambda column: column.name.endswith("_end"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One bill being read. `columns`: the SQL of every column of CHARGES, in its order, over the bill's own."""
+
+    bill: Bill
+    layout: Layout
+    columns: Mapping[str, str]
+    options: Mapping[str, str]
+
+    def charges(self, months: Period | None) -> Iterator[pa.RecordBatch]:
+        """Every charge, batch by batch; with `months` only those billed in them. Raises BillError."""
+        import duckdb
+        import pyarrow as pa
+
+        selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in self.columns.items())
+        query = f"SELECT {selected} FROM {self.layout.table}"  # noqa: S608 - names and paths are quoted
+        if months is not None:
+            inside = _inside(self.columns["billing_period_start"], months)
+            query += f" WHERE {inside} IS NOT FALSE"  # a charge without a month is a fault, not one to leave out
+        if not is_remote(self.bill.path):
+            # The engine does not compare checksums: a flipped bit may become another amount. Buckets check theirs.
+            self._unpack()
+        with closing(connected(self.options, self.bill.path)) as con:
+            con.execute("SET preserve_insertion_order = false")
+            con.execute(f"SET memory_limit = '{MEMORY}'")
+            try:
+                for batch in con.sql(query).to_arrow_reader(ROWS_PER_BATCH):
+                    self._refuse(batch)
+                    yield batch.cast(focus.schema())
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                raise BillError(self._explained(error)) from None
+
+    def _unpack(self) -> None:
+        """Raise BillError if the file is compressed and cut short or damaged."""
+        if self.layout.compression != "none":
+            with opened(self.bill, self.options) as file:
+                csv_files.read_to_end(file, self.layout.compression)
+
+    def _refuse(self, batch: pa.RecordBatch) -> None:
+        """Raise BillError for charges without what every charge has, and for times that only look like some."""
+        for column in _MANDATORY:
+            if batch.column(column.name).null_count:
+                place = self._place_where(f"{self.columns[column.name]} IS NULL")
+                raise BillError(f"{place}: a charge has no {column.spec or column.name}")
+        for name in _STARTS:
+            if not _of_our_age(batch.column(name)):
+                # Such as `5/1/25`, which is read as January of the year 5.
+                place = self._place_where(f"NOT {_inside(self.columns[name], Period(FIRST_MONTH, END_MONTH))}")
+                years = f"{FIRST_MONTH.year}..{END_MONTH.year}"
+                spec = focus.BY_NAME[name].spec
+                raise BillError(f"{place}: {spec} lies outside {years}; write a day as 2026-10-31")
+
+    def _place_where(self, condition: str) -> str:
+        """The file and, of a CSV, the line of the first row for which a condition holds."""
+        if self.layout.header is None:
+            return self.bill.path
+        numbered = f'SELECT *, row_number() OVER () AS "#" FROM {self.layout.table}'  # noqa: S608 - as above
+        with closing(connected(self.options, self.bill.path)) as con:
+            found = con.sql(f'SELECT "#" FROM ({numbered}) WHERE {condition} LIMIT 1').fetchall()  # noqa: S608
+        return self._place(found[0][0], csv_files.line_of_row) if found else self.bill.path
+
+    def _explained(self, error: Exception) -> str:
+        """What is wrong with the bill: file, line, column and value where the reader tells them."""
+        self._unpack()
+        fault = fault_of(error, self.layout.columns)
+        place = self._place(fault.entry, csv_files.line_of_entry) if fault.entry else self.bill.path
+        return f"{place}: {fault.words}"
+
+    def _place(self, number: int, line_of: csv_files.LineOf) -> str:
+        assert self.layout.header is not None  # noqa: S101 - only rows of a CSV have numbers
+        with opened(self.bill, self.options) as file:
+            line = line_of(file, self.layout.compression, self.layout.header.delimiter, number)
+        return f"{self.bill.path}:{line}"
+
+
+def _inside(time: str, days: Period) -> str:
+    return f"({time} >= TIMESTAMPTZ '{days.start}' AND {time} < TIMESTAMPTZ '{days.end}')"
+
+
+def _of_our_age(times: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(times):
+        return True
+    bounds = pc.min_max(times)
+    first, end = (pa.scalar(day, pa.date32()).cast(times.type) for day in (FIRST_MONTH, END_MONTH))
+    return bool(pc.greater_equal(bounds["min"], first).as_py() and pc.less(bounds["max"], end).as_py())

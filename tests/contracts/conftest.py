@@ -1,0 +1,58 @@
+"""Every test that asks for `new_store` or `warehouse` runs once for each kind of each warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import boto3
+import pytest
+
+from outlay.core.ports import Warehouse
+from tests.contracts.stores import Kind, Store, every_kind, kind_of
+from tests.servers import moto_server
+
+NewStore = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3(moto: str) -> dict[str, str]:
+    """The storage options of an S3 that has the bucket `lakes`."""
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    boto3.client("s3", endpoint_url=moto, region_name="us-east-1", **keys).create_bucket(Bucket="lakes")
+    place = {"AWS_ENDPOINT_URL": moto, "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
+    return place | {name.upper(): value for name, value in keys.items()}
+
+
+@pytest.fixture(scope="session", params=every_kind(), ids="-".join)
+def plugin_and_kind(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def kind(plugin_and_kind: tuple[str, str]) -> Kind:
+    return kind_of(*plugin_and_kind)
+
+
+@pytest.fixture(scope="session")
+def new_store(request: pytest.FixtureRequest, plugin_and_kind: tuple[str, str], kind: Kind) -> NewStore:
+    return lambda: Store(plugin_and_kind[0], kind.empty(request.getfixturevalue))
+
+
+@pytest.fixture
+def store(new_store: NewStore) -> Store:
+    return new_store()
+
+
+@pytest.fixture
+def warehouse(store: Store) -> Warehouse:
+    """An empty store, prepared."""
+    opened = store.open()
+    opened.prepare()
+    return opened

@@ -1,0 +1,299 @@
+"""What every warehouse answers: exactly what was put in, under any name, grouped and filtered in any way."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from outlay.core import focus
+from outlay.core.ports import DayChange, Replaced, Warehouse
+from outlay.core.query import CostQuery, Filter
+from outlay.core.span import Period, Span
+from tests.charges import charge, midnight, put
+from tests.contracts.model import answer
+from tests.contracts.stores import Store
+from tests.contracts.test_warehouse_model import unread
+
+DAY, NEXT = date(2026, 10, 30), date(2026, 10, 31)
+OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
+MONTH = Span("prod", OCTOBER)
+YEAR = Period(date(2026, 1, 1), date(2027, 1, 1))
+LARGEST, LEAST = "99999999999999999999", "0.000000000000000001"
+
+ODD = (
+    "O'Brien's \"quoted\" `service`",
+    "'; DROP TABLE charges; --",
+    "$p0 %s %(p0)s {p0:String} {} ? :p0 \\' \\",
+    "Zeitüberschreitung 日本語 🧾 e\u0301",
+    "tab\tline\nreturn\r bell\x07 delete\x7f",
+    " spaces around ",
+    "",
+    "NULL",
+    "50%_*[a]",
+    "x" * 4000,
+)
+
+
+def of_day(day: date) -> Span:
+    return Span.of_days("prod", Period(day, day + timedelta(days=1)))
+
+
+def test_an_empty_store_answers_with_no_rows_in_the_right_columns(warehouse: Warehouse) -> None:
+    empty = warehouse.query(CostQuery(YEAR, ("date", "service", "tag:team")))
+    put(warehouse, [charge(DAY, "1", service_name="EC2", tags={"team": "core"})])
+    found = warehouse.query(CostQuery(YEAR, ("date", "service", "tag:team")))
+    assert (empty.num_rows, found.num_rows) == (0, 1)
+    assert empty.schema == found.schema
+    kinds = [pa.date32(), pa.string(), pa.string(), pa.string(), pa.decimal128(38, 18), pa.date32()]
+    names = ["date", "service", "tag:team", "currency", "cost", "provisional_from"]
+    assert found.schema == pa.schema(list(zip(names, kinds, strict=True)))
+
+
+def test_preparing_again_keeps_what_is_there(warehouse: Warehouse, store: Store) -> None:
+    put(warehouse, [charge(DAY, "1")])
+    warehouse.prepare()
+    store.open().prepare()
+    assert answer(warehouse, CostQuery(YEAR)) == {(): 1}
+
+
+def test_sums_are_exact_to_the_last_of_38_digits(warehouse: Warehouse) -> None:
+    costs = [LARGEST, LEAST, "-" + LEAST, "-0.1", "0.3", *["0.000000000000000007"] * 1000]
+    put(warehouse, [charge(DAY, cost) for cost in costs])
+    exact = Decimal("99999999999999999999.200000000000007000")
+    assert answer(warehouse, CostQuery(YEAR)) == {(): exact}
+    only = CostQuery(YEAR, ("date",), (Filter("source", ("prod",)),))
+    assert answer(warehouse, only) == {(DAY,): exact}
+
+
+def test_the_largest_and_the_least_amount_come_back_as_they_were(warehouse: Warehouse) -> None:
+    costs = {"most": LARGEST + ".999999999999999999", "least": LEAST, "debt": "-" + LARGEST, "none": "0"}
+    put(warehouse, [charge(DAY, cost, service_name=name) for name, cost in costs.items()])
+    found = answer(warehouse, CostQuery(YEAR, ("service",)))
+    assert found == {(name,): Decimal(cost) for name, cost in costs.items()}
+
+
+def test_any_text_is_kept_grouped_and_filtered_as_it_is(warehouse: Warehouse) -> None:
+    rows = [
+        charge(DAY, str(i + 1), service_name=odd, resource_id=odd, tags={odd: odd, "i": str(i)})
+        for i, odd in enumerate(ODD)
+    ]
+    put(warehouse, rows)
+    assert answer(warehouse, CostQuery(YEAR, ("service", "resource"))) == {
+        (odd, odd): i + 1 for i, odd in enumerate(ODD)
+    }
+    for i, odd in enumerate(ODD):
+        others = {(str(j),): j + 1 for j in range(len(ODD)) if j != i}
+        only, but = (Filter("service", (odd,), exclude=exclude) for exclude in (False, True))
+        assert answer(warehouse, CostQuery(YEAR, ("tag:i",), (only,))) == {(str(i),): i + 1}
+        assert answer(warehouse, CostQuery(YEAR, ("tag:i",), (but,))) == others
+        if odd:
+            tagged = Filter(f"tag:{odd}", (odd,))
+            assert answer(warehouse, CostQuery(YEAR, ("tag:i", f"tag:{odd}"), (tagged,))) == {(str(i), odd): i + 1}
+
+
+def test_a_row_without_a_value_is_a_group_of_its_own_and_no_exclusion_drops_it(warehouse: Warehouse) -> None:
+    rows = [("1", "EC2", {"team": "core"}), ("2", "S3", {"team": ""}), ("4", None, {}), ("8", None, None)]
+    put(warehouse, [charge(DAY, cost, service_name=name, tags=tags) for cost, name, tags in rows])
+
+    def ask(name: str, *values: str | None, exclude: bool = False) -> int:
+        found = answer(warehouse, CostQuery(YEAR, (), (Filter(name, values, exclude),)))
+        return int(found.get((), 0))
+
+    assert answer(warehouse, CostQuery(YEAR, ("service",))) == {("EC2",): 1, ("S3",): 2, (None,): 12}
+    assert answer(warehouse, CostQuery(YEAR, ("tag:team",))) == {("core",): 1, ("",): 2, (None,): 12}
+    for name, first in (("service", "EC2"), ("tag:team", "core")):
+        assert ask(name, first) == 1
+        assert ask(name, None) == 12
+        assert ask(name, None, first) == 13
+        assert ask(name, first, exclude=True) == 14
+        assert ask(name, None, exclude=True) == 3
+        assert ask(name, None, first, exclude=True) == 2
+        assert ask(name) == 0
+        assert ask(name, exclude=True) == 15
+        assert ask(name, "nobody") == 0
+
+
+def test_days_and_months_end_where_they_should(warehouse: Warehouse) -> None:
+    days = [date(2026, 9, 30), date(2026, 10, 1), date(2026, 10, 31), date(2026, 11, 1), date(2028, 2, 29)]
+    put(warehouse, [charge(day, str(2**i)) for i, day in enumerate(days)])
+    assert answer(warehouse, CostQuery(OCTOBER)) == {(): 6}
+    assert answer(warehouse, CostQuery(OCTOBER, ("date",))) == {(days[1],): 2, (days[2],): 4}
+    ever = Period(date(2020, 1, 1), date(2030, 1, 1))
+    months = {date(2026, 9, 1): 1, date(2026, 10, 1): 6, date(2026, 11, 1): 8, date(2028, 2, 1): 16}
+    assert answer(warehouse, CostQuery(ever, ("month",))) == {(month,): cost for month, cost in months.items()}
+    october = Filter("month", ("2026-10",))
+    assert answer(warehouse, CostQuery(ever, (), (october,))) == {(): 6}
+    assert answer(warehouse, CostQuery(ever, (), (Filter("date", ("2028-02-29",)),))) == {(): 16}
+    assert answer(warehouse, CostQuery(Period(date(2028, 2, 29), date(2028, 3, 1)), ("month",))) == {
+        (date(2028, 2, 1),): 16
+    }
+
+
+def test_rows_come_in_the_order_asked_for_and_no_more_than_the_limit(warehouse: Warehouse) -> None:
+    costs = {"b": "2", "a": "2", "d": "30", "c": "-1", None: "7"}
+    put(warehouse, [charge(DAY, cost, service_name=name) for name, cost in costs.items()])
+
+    def names(**more: Any) -> list[str | None]:
+        found: list[str | None] = warehouse.query(CostQuery(YEAR, ("service",), **more))["service"].to_pylist()
+        return found
+
+    assert names() == ["d", None, "a", "b", "c"]
+    assert names(limit=2) == ["d", None]
+    assert names(limit=99) == names()
+    assert names(order="dimensions") == ["a", "b", "c", "d", None]
+    assert names(order="dimensions", limit=3) == ["a", "b", "c"]
+
+
+def test_each_measure_sums_its_own_column(warehouse: Warehouse) -> None:
+    more = {"effective_cost": Decimal(2), "contracted_cost": Decimal(3), "list_cost": None}
+    put(warehouse, [charge(DAY, "1", **more), charge(DAY, "1", **more | {"contracted_cost": None})])
+    costs = {
+        measure: warehouse.query(CostQuery(YEAR, (), (), measure))["cost"].to_pylist()
+        for measure in ("billed", "effective", "contracted", "list")
+    }
+    assert costs == {"billed": [2], "effective": [4], "contracted": [3], "list": [None]}
+
+
+def test_currencies_are_never_added_up(warehouse: Warehouse) -> None:
+    put(warehouse, [charge(DAY, cost, billing_currency=c) for cost, c in (("1", "USD"), ("2", "EUR"), ("3", "USD"))])
+    found = warehouse.query(CostQuery(YEAR, order="dimensions")).to_pylist()
+    assert [(row["currency"], row["cost"]) for row in found] == [("EUR", 2), ("USD", 4)]
+
+
+def test_an_answer_tells_the_first_of_its_days_that_is_an_estimate(warehouse: Warehouse) -> None:
+    last = NEXT + timedelta(days=1)
+    put(warehouse, [charge(DAY, "1"), charge(NEXT, "1", provisional=True), charge(last, "1", provisional=True)])
+    found = warehouse.query(CostQuery(YEAR, ("month",), order="dimensions")).to_pylist()
+    assert [row["provisional_from"] for row in found] == [NEXT, last]
+    assert warehouse.query(CostQuery(Period(DAY, NEXT))).to_pylist()[0]["provisional_from"] is None
+
+
+def cut_rows(source: str, cut: str, costs: dict[date, dict[str, str]]) -> list[dict[str, Any]]:
+    """The charges of one cut: what each service, or each team, costs on each day."""
+    return [
+        charge(day, cost, source, cut=cut, **({"tags": {"team": key}} if cut == "tag:team" else {"service_name": key}))
+        for day, some in costs.items()
+        for key, cost in some.items()
+    ]
+
+
+def test_of_several_cuts_of_the_same_money_each_day_is_answered_from_one(warehouse: Warehouse) -> None:
+    other = NEXT + timedelta(days=1)
+    put(
+        warehouse,
+        [
+            *cut_rows("prod", "service,region", {DAY: {"EC2": "7", "S3": "3"}, NEXT: {"EC2": "20"}}),
+            *cut_rows("prod", "tag:team", {DAY: {"core": "4", "web": "6"}, other: {"core": "40"}}),
+            charge(DAY, "100", "full", service_name="EC2", tags={"team": "core"}),
+        ],
+    )
+    total = {(): 170}
+    assert answer(warehouse, CostQuery(YEAR)) == total
+    for dimensions in [("date",), ("service",), ("tag:team",), ("service", "tag:team"), ("region", "tag:x"), ("sku",)]:
+        assert sum(answer(warehouse, CostQuery(YEAR, dimensions)).values()) == total[()], dimensions
+    assert answer(warehouse, CostQuery(YEAR, ("source", "service"))) == {
+        ("full", "EC2"): 100, ("prod", "EC2"): 27, ("prod", "S3"): 3, ("prod", None): 40,
+    }  # fmt: skip
+    assert answer(warehouse, CostQuery(YEAR, ("source", "tag:team"))) == {
+        ("full", "core"): 100, ("prod", "core"): 44, ("prod", "web"): 6, ("prod", None): 20,
+    }  # fmt: skip
+    ec2 = Filter("service", ("EC2",))
+    assert answer(warehouse, CostQuery(YEAR, ("tag:team",), (ec2,))) == {("core",): 100, (None,): 27}
+    assert answer(warehouse, CostQuery(YEAR, ("service",), (Filter("tag:team", ("core",)),))) == {
+        ("EC2",): 100, (None,): 44,
+    }  # fmt: skip
+
+
+def test_a_replace_tells_what_it_changed(warehouse: Warehouse) -> None:
+    late = {"billing_period_start": midnight(OCTOBER.start), "billing_period_end": midnight(OCTOBER.end)}
+    before = date(2026, 9, 30)
+    put(warehouse, [charge(before, "1")])
+    first = warehouse.replace(MONTH, [focus.batch([charge(DAY, "2"), charge(NEXT, "3"), charge(before, "0.5", **late)])])
+    assert first == Replaced(3, {"USD": Decimal("5.5")}, [
+        DayChange(before, "USD", Decimal(1), Decimal("1.5")),
+        DayChange(DAY, "USD", None, Decimal(2)),
+        DayChange(NEXT, "USD", None, Decimal(3)),
+    ])  # fmt: skip
+    rows = [charge(DAY, "2"), charge(before, "0.25", **late), charge(NEXT, "1", billing_currency="EUR")]
+    second = warehouse.replace(MONTH, [focus.batch(rows)])
+    assert second.totals == {"USD": Decimal("2.25"), "EUR": Decimal(1)}
+    assert second.changes == [
+        DayChange(before, "USD", Decimal("1.5"), Decimal("1.25")),
+        DayChange(NEXT, "EUR", None, Decimal(1)),
+        DayChange(NEXT, "USD", Decimal(3), Decimal(0)),
+    ]
+    assert warehouse.replace(MONTH, [focus.batch(rows)]).changes == []
+    assert [change.after for change in warehouse.replace(MONTH, []).changes] == [1, 0, 0]
+    assert answer(warehouse, CostQuery(YEAR, ("date",))) == {(before,): 1}
+
+
+def test_replacing_days_leaves_the_other_days_of_the_month_as_they_were(warehouse: Warehouse) -> None:
+    rows = [charge(DAY, "1", service_name="EC2", tags={"team": "core"}, consumed_quantity=Decimal("1.5"))]
+    put(warehouse, [*rows, charge(NEXT, "2")])
+    assert warehouse.replace(of_day(NEXT), [focus.batch([charge(NEXT, "8")])]).changes == [
+        DayChange(NEXT, "USD", Decimal(2), Decimal(8))
+    ]
+    assert answer(warehouse, CostQuery(YEAR, ("date", "service", "tag:team"))) == {
+        (DAY, "EC2", "core"): 1, (NEXT, None, None): 8,
+    }  # fmt: skip
+    assert warehouse.replace(of_day(NEXT), iter(())) == Replaced(
+        changes=[DayChange(NEXT, "USD", Decimal(8), Decimal(0))]
+    )
+    assert answer(warehouse, CostQuery(YEAR, ("date",))) == {(DAY,): 1}
+
+
+@pytest.mark.parametrize("span", [MONTH, of_day(DAY), Span.of_everything("prod")], ids=str)
+def test_a_span_without_rows_is_no_error(warehouse: Warehouse, span: Span) -> None:
+    assert warehouse.replace(span, ()) == Replaced()
+    assert warehouse.replace(span, [focus.batch([])]) == Replaced()
+    assert answer(warehouse, CostQuery(YEAR)) == {}
+
+
+def test_a_delivery_that_is_there_is_not_read_again(warehouse: Warehouse, store: Store) -> None:
+    first, second = (Span("prod", OCTOBER, version=version) for version in ("one", "'; two\n"))
+    assert not warehouse.replace(first, [focus.batch([charge(DAY, "1")])]).unchanged
+    for each in (warehouse, store.open()):
+        assert each.replace(first, unread()) == Replaced(unchanged=True)
+    assert warehouse.replace(second, [focus.batch([charge(DAY, "2")])]).rows == 1
+    assert store.open().replace(second, unread()) == Replaced(unchanged=True)
+    warehouse.replace(of_day(NEXT), [focus.batch([charge(NEXT, "3")])])
+    assert warehouse.replace(second, [focus.batch([charge(DAY, "2")])]).rows == 1
+    assert answer(warehouse, CostQuery(YEAR)) == {(): 2}
+
+
+def test_a_part_of_a_delivery_is_not_taken_for_the_whole(warehouse: Warehouse) -> None:
+    september, october = (charge(day, "1") for day in (date(2026, 9, 5), DAY))
+    everything = Span.of_everything("prod", "one")
+    warehouse.replace(Span("prod", OCTOBER, version="one"), [focus.batch([october])])
+    assert warehouse.replace(everything, [focus.batch([september, october])]).rows == 2
+    assert answer(warehouse, CostQuery(YEAR)) == {(): 2}
+
+
+def test_the_version_changes_whenever_the_charges_do_and_only_then(warehouse: Warehouse, store: Store) -> None:
+    versions = [warehouse.version()]
+    span = Span("prod", OCTOBER, version="one")
+    for rows in ([charge(DAY, "1")], [charge(DAY, "2")]):
+        warehouse.replace(of_day(DAY), [focus.batch(rows)])
+        versions.append(warehouse.version())
+    warehouse.replace(span, [focus.batch([charge(DAY, "2")])])
+    versions.append(warehouse.version())
+    warehouse.replace(span, unread())
+    warehouse.query(CostQuery(YEAR, ("date",)))
+    assert len(set(versions)) == len(versions)
+    assert warehouse.version() == versions[-1] == store.open().version()
+
+
+def test_tidying_changes_no_answer(warehouse: Warehouse, store: Store) -> None:
+    days = [date(2026, 10, 1) + timedelta(days=i) for i in range(12)]
+    for i, day in enumerate(days):
+        warehouse.replace(of_day(day), [focus.batch([charge(day, f"{i}.5", service_name="it's", tags={"a": "b"})])])
+    query = CostQuery(YEAR, ("date", "service", "tag:a"), order="dimensions")
+    before = warehouse.query(query)
+    warehouse.maintain()
+    assert warehouse.query(query) == before == store.open().query(query)
+    warehouse.replace(of_day(days[3]), [focus.batch([charge(days[3], "100")])])
+    assert answer(warehouse, CostQuery(Period(days[3], days[5]), ("date",))) == {(days[3],): 100, (days[4],): Decimal("4.5")}
