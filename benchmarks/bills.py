@@ -9,9 +9,13 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outlay.core.focus import FOCUS
 from outlay.core.span import Period, next_month
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 DATA = Path(__file__).parent / ".data"
 PROVIDERS = ("aws", "azure", "gcp")
@@ -88,9 +92,9 @@ def _as_text(name: str, kind: str) -> str:
     return f'to_json("{name}")::VARCHAR' if kind == "tags" else f'"{name}"'
 
 
-def _write(con: object, rows: str, path: Path, how: str) -> None:
+def _write(con: DuckDBPyConnection, rows: str, path: Path, how: str) -> None:
     partial = path.with_name(f"{path.name}.partial")
-    con.execute(f"COPY ({rows}) TO '{partial}' ({how})")  # type: ignore[attr-defined]
+    con.execute(f"COPY ({rows}) TO '{partial}' ({how})")
     partial.rename(path)
 
 

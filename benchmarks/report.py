@@ -56,8 +56,7 @@ def write(lines: Sequence[Line], path: Path = RESULTS) -> None:
     """Keep the report as JSON."""
     made = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {cpu_count()} CPUs, {platform.system()}, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("duckdb", "deltalake", "pyarrow")},
+        "on": _machine(),
         "lines": [{**asdict(line), "ratio": line.ratio, "met": line.met} for line in lines],
     }
     path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
@@ -69,7 +68,7 @@ def show(lines: Sequence[Line]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_machine(), caption_justify="left")
     for title in ("what", "measured", "against", "ratio", "goal", "met", "CPU s", "peer's"):
         table.add_column(title, justify="left" if title in {"what", "met"} else "right")
     for line in lines:
@@ -83,6 +82,13 @@ def show(lines: Sequence[Line]) -> None:
             *("" if cpu is None else f"{cpu:.2f}" for cpu in (line.cpu_seconds, line.peer_cpu_seconds)),
         )
     Console(width=max(WIDTH, Console().width)).print(table)
+
+
+def _machine() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "deltalake", "pyarrow"))
+    return (
+        f"{cpu_count()} CPUs, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {libraries}"
+    )
 
 
 def amount(value: float, unit: str) -> str:

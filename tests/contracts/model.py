@@ -125,6 +125,12 @@ def answer(warehouse: Warehouse, query: CostQuery) -> dict[tuple[Any, ...], Deci
     return costs
 
 
+def unread() -> Iterator[pa.RecordBatch]:
+    """Rows that nobody may read."""
+    raise AssertionError("rows were read")
+    yield
+
+
 _VERSIONS = st.sampled_from([None, "a delivery"])
 _COSTS = st.integers(-(10**20), 10**20).map(lambda number: Decimal(number).scaleb(-18))
 
@@ -162,4 +168,3 @@ def steps(draw: st.DrawFn) -> Step:
         case _:
             everything = Span.of_everything(source, draw(_VERSIONS))
             return Step(everything, draw(_rows(source, list(MONTHS), list(DAYS))))
-

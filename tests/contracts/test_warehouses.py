@@ -14,9 +14,8 @@ from outlay.core.ports import DayChange, Replaced, Warehouse
 from outlay.core.query import CostQuery, Filter
 from outlay.core.span import Period, Span
 from tests.charges import charge, midnight, put
-from tests.contracts.model import answer
+from tests.contracts.model import answer, unread
 from tests.contracts.stores import Store
-from tests.contracts.test_warehouse_model import unread
 
 DAY, NEXT = date(2026, 10, 30), date(2026, 10, 31)
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
@@ -149,7 +148,7 @@ def test_rows_come_in_the_order_asked_for_and_no_more_than_the_limit(warehouse: 
 
 
 def test_each_measure_sums_its_own_column(warehouse: Warehouse) -> None:
-    more = {"effective_cost": Decimal(2), "contracted_cost": Decimal(3), "list_cost": None}
+    more: dict[str, Any] = {"effective_cost": Decimal(2), "contracted_cost": Decimal(3), "list_cost": None}
     put(warehouse, [charge(DAY, "1", **more), charge(DAY, "1", **more | {"contracted_cost": None})])
     costs = {
         measure: warehouse.query(CostQuery(YEAR, (), (), measure))["cost"].to_pylist()
@@ -209,10 +208,15 @@ def test_of_several_cuts_of_the_same_money_each_day_is_answered_from_one(warehou
 
 
 def test_a_replace_tells_what_it_changed(warehouse: Warehouse) -> None:
-    late = {"billing_period_start": midnight(OCTOBER.start), "billing_period_end": midnight(OCTOBER.end)}
+    late: dict[str, Any] = {
+        "billing_period_start": midnight(OCTOBER.start),
+        "billing_period_end": midnight(OCTOBER.end),
+    }
     before = date(2026, 9, 30)
     put(warehouse, [charge(before, "1")])
-    first = warehouse.replace(MONTH, [focus.batch([charge(DAY, "2"), charge(NEXT, "3"), charge(before, "0.5", **late)])])
+    first = warehouse.replace(
+        MONTH, [focus.batch([charge(DAY, "2"), charge(NEXT, "3"), charge(before, "0.5", **late)])]
+    )
     assert first == Replaced(3, {"USD": Decimal("5.5")}, [
         DayChange(before, "USD", Decimal(1), Decimal("1.5")),
         DayChange(DAY, "USD", None, Decimal(2)),
@@ -296,4 +300,7 @@ def test_tidying_changes_no_answer(warehouse: Warehouse, store: Store) -> None:
     warehouse.maintain()
     assert warehouse.query(query) == before == store.open().query(query)
     warehouse.replace(of_day(days[3]), [focus.batch([charge(days[3], "100")])])
-    assert answer(warehouse, CostQuery(Period(days[3], days[5]), ("date",))) == {(days[3],): 100, (days[4],): Decimal("4.5")}
+    assert answer(warehouse, CostQuery(Period(days[3], days[5]), ("date",))) == {
+        (days[3],): 100,
+        (days[4],): Decimal("4.5"),
+    }

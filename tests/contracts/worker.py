@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 from pydantic import TypeAdapter
@@ -34,13 +34,11 @@ JOB = TypeAdapter(Job)
 
 def charges(span: Span, charged: Period, cost: str, rows: int = 3) -> pa.RecordBatch:
     """The charges of one replace; all are billed in the first month of the span."""
-    billed = {
+    billed: dict[str, Any] = {
         "billing_period_start": midnight(span.months.start),
         "billing_period_end": midnight(span.months.end),
     }
-    return focus.batch(
-        charge(day, cost, span.source, **billed) for day in charged.each_day() for _ in range(rows)
-    )
+    return focus.batch(charge(day, cost, span.source, **billed) for day in charged.each_day() for _ in range(rows))
 
 
 class Worker:
@@ -66,9 +64,7 @@ def worker() -> Iterator[Worker]:
     """A worker that is killed in the end, if it has not ended by then."""
     command = [sys.executable, "-m", "tests.contracts.worker"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdin is not None
             assert process.stdout is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +30,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class _Commands(click.Group):
-    """Loads a command's module when the command is called."""
+    """Loads a command's module when the command is called, and finishes what it printed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()  # the reader left, as `head` does: it has what it wanted
+            return 0
+        except OSError as error:
+            _forget_output()
+            raise OutlayError(error.strerror or str(error)) from None
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -56,7 +70,10 @@ def outlay(ctx: click.Context, config: Path | None) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 some sources failed."""
+    """Run one command and exit.
+
+    0 done, 1 failed, 2 wrong usage or settings, 3 some sources failed, 128 and the signal's number when stopped.
+    """
     try:
         result: Any = outlay.main(args, prog_name="outlay", standalone_mode=False)
     except click.ClickException as error:
@@ -64,11 +81,19 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     except OutlayError as error:
-        click.echo(f"outlay: {error}", err=True)
+        click.echo(_told(error), err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output left, as `head` does
-        sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _told(error: OutlayError) -> str:
+    """One line; or, of several faults, one line for each."""
+    faults = str(error).splitlines()
+    return f"outlay: {error}" if len(faults) == 1 else "\n".join([f"outlay: {len(faults)} faults", *faults])
+
+
+def _forget_output() -> None:
+    """Let go of output that cannot be written, or Python complains of it once more on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from outlay.core.errors import OutlayError, SomeSourcesFailed, UsageError
 from outlay.core.money import shown
 
 if TYPE_CHECKING:
-    from outlay.collect import Progress, Tell
+    from outlay.collect import Planned, Progress, Tell
     from outlay.state import Run
 
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def collect(
     ctx: click.Context,
+    *,
     providers: tuple[str, ...],
     start_date: date | None,
     end_date: date | None,
@@ -49,41 +51,61 @@ def collect(
     sources = named_sources(settings, providers)
     section = settings.collection
     ask = Ask(
-        asked_days(start_date, end_date, None),
+        asked_days(start_date, end_date),
         lookback_days or section.lookback_days,
         lookback_days or section.backfill_days,
         backfill,
     )
     state = state_of(settings)
     if dry_run:
-        total = Decimal(0)
-        for each in plan(sources, state, ask):
-            total += each.price or 0
-            click.echo(f"{each.span}  {'free' if each.price is None else shown(each.price, 'USD')}")
-        click.echo(f"estimated price: {shown(total, 'USD')}", err=True)
+        _tell(plan(sources, state, ask))
         return
     with _stopping() as stop, _progress() as tell:
-        runs = refresh(sources, settings.store, state, ask, workers=section.workers, stop=stop, tell=tell)
-    if stop.is_set():
-        raise click.Abort
+        runs = refresh(sources, settings.store, state, ask, workers=section.workers, stop=stop.event, tell=tell)
+    if stop.event.is_set():
+        click.echo("stopped; what was stored before is kept", err=True)
+        ctx.exit(128 + stop.signal)
     _conclude(runs)
 
 
+def _tell(planned: Iterable[Planned]) -> None:
+    total = Decimal(0)
+    for each in planned:
+        total += each.price or 0
+        click.echo(f"{each.span}  {'free' if each.price is None else shown(each.price, 'USD')}")
+    click.echo(f"estimated price: {shown(total, 'USD')}", err=True)
+
+
 def _conclude(runs: list[Run]) -> None:
+    sources = {run.source for run in runs}
     errors = {run.source: run.error for run in runs if run.error is not None}
     for source, error in errors.items():
         click.echo(f"outlay: {source} failed, its last good data is kept: {error}", err=True)
-    if errors and len(errors) == len({run.source for run in runs}):
+    if not sources:
+        click.echo("nothing to collect for these days", err=True)
+    elif errors.keys() == sources:
         raise OutlayError("no source could be collected")
-    if errors:
-        raise SomeSourcesFailed(f"{len(errors)} of {len({run.source for run in runs})} sources failed")
+    elif errors:
+        raise SomeSourcesFailed(f"{len(errors)} of {len(sources)} sources failed")
+
+
+@dataclass
+class _Stop:
+    """Set by SIGINT and SIGTERM: what is under way is given up, what is stored stays. A second one ends at once."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    signal: int = 0
+
+    def __call__(self, number: int, _: object) -> None:
+        self.signal = number
+        self.event.set()
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: what is under way is given up, what is stored stays."""
-    stop = threading.Event()
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+def _stopping() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

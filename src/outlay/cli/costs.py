@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from outlay.reports import Costs
 
 
+DAYS = 30  # shown when nobody says how many
+_GRAINS: dict[str | None, tuple[str, ...]] = {None: (), "daily": ("date",), "monthly": ("month",)}
+
+
 @click.command("costs")
 @click.option("--provider", "providers", multiple=True, help="Only these, such as aws,azure.")
-@click.option("--days", type=click.IntRange(min=1), default=30, help="The last days up to yesterday.", show_default=True)
+@click.option("--days", type=click.IntRange(min=1), help="The last days up to yesterday.  [default: 30]")
 @days_options
 @click.option("--group-by", "groups", multiple=True, default=("provider",), show_default=True,
               help="Dimensions, such as service,region,tag:team.")  # fmt: skip
@@ -34,8 +38,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def costs(
     ctx: click.Context,
+    *,
     providers: tuple[str, ...],
-    days: int,
+    days: int | None,
     start_date: date | None,
     end_date: date | None,
     groups: tuple[str, ...],
@@ -51,11 +56,11 @@ def costs(
     from outlay import reports
     from outlay.cli.formats import write
 
-    period = asked_days(start_date, end_date, Period.last(days, reports.today()))
-    assert period is not None  # noqa: S101 - there is a default
-    grain = {"daily": ("date",), "monthly": ("month",), None: ()}[granularity]
+    if days and (start_date or end_date):
+        raise UsageError("--days and --start-date both say from when: give one")
+    grain = _GRAINS[granularity]
     query = CostQuery(
-        period,
+        asked_days(start_date, end_date) or Period.last(days or DAYS, reports.today()),
         (*grain, *split(groups)),
         (*_filters(providers, filters), *reports.excluding(split(exclude))),
         measure,  # type: ignore[arg-type] # click has checked it against the same table

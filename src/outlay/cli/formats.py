@@ -10,12 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from outlay.cli.wiring import write_file
 from outlay.core import money
-from outlay.core.errors import OutlayError, UsageError
+from outlay.core.errors import UsageError
 from outlay.reports import Costs, as_json
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+WIDE = 1000
 
 
 def write(found: Costs, form: str, output: Path | None) -> None:
@@ -26,13 +29,8 @@ def write(found: Costs, form: str, output: Path | None) -> None:
     data = {"table": _text, "json": _json, "csv": _csv, "xlsx": _xlsx, "parquet": _parquet}[form](found)
     if output is None:
         sys.stdout.write(data.decode())
-        return
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(output)
-    except OSError as error:
-        raise OutlayError(f"cannot write {output}: {error.strerror}") from None
+    else:
+        write_file(output, data)
 
 
 def print_rows(titles: list[str], rows: list[list[str]], right: frozenset[str] = frozenset()) -> None:
@@ -44,8 +42,19 @@ def _print(table: Table) -> None:
     from rich.console import Console
 
     console = Console()
-    # Into a pipe, a table is as wide as it needs to be: cutting it to 80 columns would lose what is grepped for.
-    console.print(table, width=None if console.is_terminal else 1000, crop=False)
+    if console.is_terminal:
+        console.print(table)
+    else:
+        sys.stdout.write(_lines(table))
+
+
+def _lines(table: Table) -> str:
+    """As wide as it needs to be: cut to 80 columns, a file or a pipe would lack what is looked for in it."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=WIDE).print(table, crop=False)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def _grid(titles: list[str], rows: list[list[str]], right: frozenset[str]) -> Table:
@@ -68,19 +77,14 @@ def _table(found: Costs) -> Table:
         [*(_shown(row[name]) for name in found.dimensions), f"{row['cost']:,.2f}", row["currency"]]
         for row in found.rows
     ]
-    for currency, total in found.totals.items():
-        rows.append([*_first("total", len(found.dimensions)), f"{total:,.2f}", currency])
+    if found.dimensions:
+        blank = [""] * (len(found.dimensions) - 1)
+        rows += [["total", *blank, f"{total:,.2f}", currency] for currency, total in found.totals.items()]
     table = _grid(titles, rows, frozenset({"cost"}))
-    caption = [f"{found.measure} costs of {found.days}"]
-    if found.provisional_from is not None:
-        caption.append(f"provisional from {found.provisional_from}")
-    table.caption = "; ".join(caption)
+    estimated = f"; provisional from {found.provisional_from}" if found.provisional_from else ""
+    table.caption = f"{found.measure} costs of {found.days}{estimated}"
     table.caption_justify = "left"
     return table
-
-
-def _first(word: str, count: int) -> list[str]:
-    return [word, *[""] * (count - 1)] if count else []
 
 
 def _shown(value: Any) -> str:
@@ -88,11 +92,7 @@ def _shown(value: Any) -> str:
 
 
 def _text(found: Costs) -> bytes:
-    from rich.console import Console
-
-    out = io.StringIO()
-    Console(file=out, width=1000).print(_table(found))
-    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines()).encode()
+    return _lines(_table(found)).encode()
 
 
 def _json(found: Costs) -> bytes:
@@ -120,26 +120,24 @@ def _xlsx(found: Costs) -> bytes:
     except ImportError:
         raise UsageError("--format xlsx needs an extra: pip install 'outlay[excel]'") from None
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    texts = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(out, texts) as book:
         sheet = book.add_worksheet("costs")
-        bold, number, day = (
-            book.add_format({"bold": True}),
-            book.add_format({"num_format": "#,##0.00"}),
-            book.add_format({"num_format": "yyyy-mm-dd"}),
-        )
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        formats = {"cost": book.add_format({"num_format": "#,##0.00"}), "date": day, "month": day}
         titles = [*found.dimensions, "cost", "currency"]
-        sheet.write_row(0, 0, titles, bold)
+        sheet.write_row(0, 0, titles, book.add_format({"bold": True}))
         sheet.freeze_panes(1, 0)
         for index, row in enumerate(found.rows, 1):
             for column, name in enumerate(titles):
-                value = row[name]
-                if isinstance(value, Decimal):
-                    sheet.write_number(index, column, float(value), number)  # a cell holds nothing more exact
-                elif value is not None:
-                    sheet.write(index, column, value, day if name in {"date", "month"} else None)
+                sheet.write(index, column, _cell(row[name]), formats.get(name))
         sheet.autofilter(0, 0, max(len(found.rows), 1), len(titles) - 1)
         sheet.autofit()
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value  # a cell holds nothing more exact
 
 
 def _parquet(found: Costs) -> bytes:
@@ -148,9 +146,9 @@ def _parquet(found: Costs) -> bytes:
 
     from outlay.core.focus import arrow_type
 
-    fields = [pa.field(name, pa.date32() if name in {"date", "month"} else pa.string()) for name in found.dimensions]
+    days = {"date": pa.date32(), "month": pa.date32()}
+    fields = [pa.field(name, days.get(name, pa.string())) for name in found.dimensions]
     schema = pa.schema([*fields, pa.field("currency", pa.string()), pa.field("cost", arrow_type("decimal"))])
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(found.rows), schema=schema), out)
     return out.getvalue()
-

@@ -39,6 +39,9 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
             for run in found
         )
         return
+    if not found:
+        click.echo("no runs yet: `outlay collect` makes them", err=True)
+        return
     from outlay.cli.formats import print_rows
 
     titles = ["started", "span", "rows", "seconds", "result"]
@@ -75,6 +78,9 @@ def restatements(ctx: click.Context, source: str | None, limit: int, form: str) 
             }
             for each in found
         )
+        return
+    if not found:
+        click.echo("no day was restated", err=True)
         return
     from outlay.cli.formats import print_rows
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import named_sources, settings_of, state_of
+from outlay.cli.wiring import named_sources, settings_of, state_of, write_file
 from outlay.core.config import FILE, TEMPLATE
 from outlay.core.errors import AuthError, OutlayError, SomeSourcesFailed
 
@@ -22,13 +22,9 @@ if TYPE_CHECKING:
 def init(ctx: click.Context, force: bool) -> None:
     """Write a commented outlay.yaml."""
     target: Path = ctx.find_root().obj or Path(FILE)
-    try:
-        with target.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(TEMPLATE.read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise OutlayError(f"{target} is there already; --force overwrites it") from None
-    except OSError as error:
-        raise OutlayError(f"cannot write {target}: {error.strerror}") from None
+    if target.exists() and not force:
+        raise OutlayError(f"{target} is there already; --force overwrites it")
+    write_file(target, TEMPLATE.read_bytes())
     click.echo(f"wrote {target}; next: `outlay test-auth`, then `outlay collect`", err=True)
 
 
@@ -65,3 +61,5 @@ def _answer(source: Source) -> tuple[bool, str]:
         return True, source.test()
     except OutlayError as error:
         return False, str(error)
+    except Exception as error:  # of what nobody foresaw only the kind is told: its text might hold a secret
+        return False, f"unexpected {type(error).__name__}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from outlay.core.config import load
-from outlay.core.errors import ConfigError, UsageError, choices
+from outlay.core.errors import ConfigError, OutlayError, UsageError, choices
 from outlay.core.span import Period
 
 if TYPE_CHECKING:
@@ -22,32 +22,26 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType):
+def day(text: str) -> date:
     """A day such as 2026-10-31."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day; write it as 2026-10-31", param, ctx)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; write it as 2026-10-31") from None
 
 
 def days_options(command: F) -> F:
     """The options --start-date and --end-date; what a person types as the end is inclusive."""
-    command = click.option("--end-date", type=Day(), help="Last day, inclusive.")(command)
-    return click.option("--start-date", type=Day(), help="First day, such as 2026-10-01.")(command)
+    command = click.option("--end-date", type=day, help="Last day, inclusive.")(command)
+    return click.option("--start-date", type=day, help="First day, such as 2026-10-01.")(command)
 
 
-def asked_days(start: date | None, end: date | None, default: Period | None) -> Period | None:
-    """The days between two arguments, of which either may be left out; `default` when both are."""
+def asked_days(start: date | None, end: date | None) -> Period | None:
+    """The days between two arguments, the end included and yesterday if left out; None when both are left out."""
     from outlay.reports import today
 
     if start is None and end is None:
-        return default
+        return None
     if start is None:
         raise UsageError("--end-date needs a --start-date")
     last = end if end is not None else today() - timedelta(days=1)
@@ -79,6 +73,19 @@ def named_sources(settings: Settings, names: Sequence[str]) -> list[Source]:
         if name not in {each.name for each in every}:
             raise UsageError(choices("source", name, [each.name for each in every]))
     return [each for each in every if not wanted or each.name in wanted]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Make `data` all there is in a file, or leave it as it was. Raises OutlayError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutlayError(f"cannot write {path}: {error.strerror}") from None
 
 
 def split(values: Sequence[str]) -> list[str]:

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 from outlay.core import focus
-from outlay.core.span import Span
 from outlay.warehouses._snapshot import DataFile
 
 if TYPE_CHECKING:
@@ -37,13 +36,14 @@ def create_table(root: str, options: dict[str, str], keep_days: int) -> DeltaTab
     )
 
 
-def commit(table: DeltaTable, span: Span, gone: list[DataFile], new: list[DataFile]) -> None:
+def commit(table: DeltaTable, source: str, gone: list[DataFile], new: list[DataFile]) -> None:
     """Take the files `gone` out and put `new` in. Raises CommitFailedError when others came before."""
     from deltalake import CommitProperties, Transaction
 
     # Delta refuses a commit whose transaction id another commit used since our snapshot: that is what makes
-    # two writers of one source take turns, even where neither removes a file of the other.
-    turn = Transaction(f"replace {span.source}", time.time_ns())
+    # two writers of one source take turns. Without it, two could add rows where neither removes a file of the
+    # other, and of two that remove the same file both would succeed.
+    turn = Transaction(f"replace {source}", time.time_ns())
     table.create_write_transaction(
         [*(_action(each, removed=True) for each in gone), *(_action(each) for each in new)],
         mode="append",

@@ -18,16 +18,17 @@ from outlay.core import focus
 from outlay.core.errors import OutlayError, StoreError
 from outlay.core.ports import DayChange, Replaced
 from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, column_names, compile_query
-from outlay.core.span import Period, Span
+from outlay.core.span import Period, Span, next_month
 from outlay.objects import connect, faults, is_remote, plain
 from outlay.warehouses._delta import COMMIT_ATTEMPTS, commit, create_table
-from outlay.warehouses._parquet import PartitionWriter
 from outlay.warehouses._snapshot import DataFile, Snapshot, scan
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
     from duckdb import DuckDBPyConnection
+
+    from outlay.warehouses._parquet import PartitionWriter
 
 SMALL_FILES = 8
 
@@ -97,15 +98,11 @@ class Lake(BaseModel):
 
     def maintain(self) -> None:
         """Merge many small files of one month, then forget versions and files older than `keep_days`."""
-        from deltalake.exceptions import CommitFailedError
-
         with self._reported("tidy"):
-            table = self._open(create=True)
+            self._open(create=True)
             for source, month in self._snapshot().crowded(SMALL_FILES):
-                try:
-                    table.optimize.compact([("source", "=", source), ("month", "=", month.isoformat())])
-                except CommitFailedError:
-                    continue  # somebody is writing there: the next run finds it still crowded
+                self._merge(Span.of_days(source, Period(month, next_month(month))))
+            table = self._load()
             table.create_checkpoint()
             table.vacuum(self.keep_days * 24, dry_run=False, enforce_retention_duration=False, full=True)
             table.cleanup_metadata()
@@ -113,15 +110,13 @@ class Lake(BaseModel):
     # -- reading -----------------------------------------------------------------------------------
 
     def _ask(self, snapshot: Snapshot, query: CostQuery) -> pa.Table:
-        import pyarrow as pa
-
-        files = snapshot.within(query.days)
-        names = column_names(query)
+        files, schema = snapshot.within(query.days), _answer_schema(query)
         if not files:
-            return pa.schema([(name, _answer_type(name)) for name in names]).empty_table()
+            return schema.empty_table()
         compiled = compile_query(query, DuckDb(), self._cuts(snapshot), scan(files))
-        answer = self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(names)
-        return answer.cast(pa.schema([(name, _answer_type(name)) for name in names]))
+        answer = self._cursor().sql(compiled.sql, params=compiled.params).to_arrow_table().rename_columns(schema.names)
+        # These are DuckDB's own types, mostly, and casting has to import pyarrow.compute, which is slow.
+        return answer if answer.schema.equals(schema) else answer.cast(schema)
 
     def _cuts(self, snapshot: Snapshot) -> Cuts:
         if snapshot.cuts is None:
@@ -171,19 +166,17 @@ class Lake(BaseModel):
 
     def _commit(self, span: Span, new: list[DataFile]) -> tuple[Snapshot, Snapshot]:
         """Commit `new` as all of the span; if others wrote the source meanwhile, look again and retry."""
-        from deltalake import DeltaTable
         from deltalake.exceptions import CommitFailedError
 
         for attempt in range(COMMIT_ATTEMPTS):
-            # A table of its own: what conflicts is judged from the version that this attempt looked at.
-            table = DeltaTable(self._root, storage_options=self._options)
+            table = self._load()
             before = Snapshot.of(table, self._root)
             gone = before.holding(span)
             with self._writer(span) as writer:
                 writer.write(self._kept(gone, span), None)
                 kept = writer.close()
                 try:
-                    commit(table, span, gone, new + kept)
+                    commit(table, span.source, gone, new + kept)
                 except CommitFailedError:
                     writer.discard()
                     time.sleep(random.uniform(0.5, 1.5) * min(0.02 * (attempt + 1), 0.5))  # noqa: S311 - jitter
@@ -191,16 +184,37 @@ class Lake(BaseModel):
             return before, before.after(gone, new + kept)
         raise StoreError(f"{self.path}: {span} was written by others {COMMIT_ATTEMPTS} times in a row; try again")
 
+    def _merge(self, span: Span) -> None:
+        """Write the files of one month anew as few, unless others write that source now."""
+        from deltalake.exceptions import CommitFailedError
+
+        table = self._load()
+        many = [each for each in Snapshot.of(table, self._root).holding(span) if not each.delivery]
+        with self._writer(span) as writer:
+            writer.write(self._rows(many), None)
+            try:
+                commit(table, span.source, many, writer.close())
+            except CommitFailedError:
+                writer.discard()  # the next run finds it still crowded
+
+    def _load(self) -> DeltaTable:
+        """A table of its own for one commit: what conflicts is judged from the version that it looked at."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(self._root, storage_options=self._options)
+
     def _kept(self, gone: list[DataFile], span: Span) -> Iterator[pa.RecordBatch]:
         """The rows outside the span's days that share a file with rows inside."""
         shared = [file for file in gone if span.days is not None and not file.lies_in(span.days)]
         if span.days is None or not shared:
             return iter(())
-        sql = (
-            f"SELECT {', '.join(focus.NAMES)} FROM {scan(shared)}"  # noqa: S608 - our own paths and columns
-            " WHERE charge_date < $start OR charge_date >= $end"
-        )
-        params = {"start": span.days.start, "end": span.days.end}
+        outside = "WHERE charge_date < $start OR charge_date >= $end"
+        return self._rows(shared, outside, {"start": span.days.start, "end": span.days.end})
+
+    def _rows(
+        self, files: list[DataFile], where: str = "", params: dict[str, Any] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        sql = f"SELECT {', '.join(focus.NAMES)} FROM {scan(files)} {where}"  # noqa: S608 - our own paths and columns
         return iter(self._cursor().sql(sql, params=params).to_arrow_reader(16384))
 
     def _told(self, span: Span, before: Snapshot, after: Snapshot, new: list[DataFile]) -> Replaced:
@@ -226,6 +240,8 @@ class Lake(BaseModel):
 
     @contextmanager
     def _writer(self, span: Span) -> Iterator[PartitionWriter]:
+        from outlay.warehouses._parquet import PartitionWriter
+
         writer = PartitionWriter(self._root, self._options, span.source, self.compression, _identity(span))
         try:
             yield writer
@@ -279,12 +295,11 @@ class _Rows:
             raise
 
 
-def _answer_type(name: str) -> Any:
+def _answer_schema(query: CostQuery) -> pa.Schema:
     import pyarrow as pa
 
-    if name in {"date", "month", "provisional_from"}:
-        return pa.date32()
-    return focus.arrow_type("decimal" if name == "cost" else "string")
+    kinds: dict[str, focus.Kind] = {"cost": "decimal", **dict.fromkeys(("date", "month", "provisional_from"), "date")}
+    return pa.schema([(name, focus.arrow_type(kinds.get(name, "string"))) for name in column_names(query)])
 
 
 def _identity(span: Span) -> str:

@@ -42,7 +42,7 @@ class Layout:
     `table`        the DuckDB table function that reads it
     `columns`      the file's columns and the types they are read as
     `expressions`  the SQL of each column of CHARGES
-    `header`       of a CSV, with its `compression`; None for Parquet
+    `header`       of a CSV; None for Parquet
     """
 
     name: str
@@ -50,15 +50,16 @@ class Layout:
     columns: Mapping[str, str]
     expressions: dict[str, str]
     header: csv_files.Header | None = None
-    compression: csv_files.Compression = "none"
 
 
 def understood(bill: Bill, options: Mapping[str, str]) -> Layout:
     """The layout of a bill, from its columns alone. Raises BillError when it has none that is known."""
     with opened(bill, options) as file:
         magic = file.read(4)
-    kind: Kind = next((kind for start, kind in _MAGIC.items() if magic.startswith(start)), "none")
-    return _parquet(bill, options) if kind == "parquet" else _csv(bill, kind, options)
+        file.seek(0)
+        kind: Kind = next((kind for start, kind in _MAGIC.items() if magic.startswith(start)), "none")
+        header = None if kind == "parquet" else csv_files.header(file, kind)
+    return _parquet(bill, options) if header is None else _csv(bill, header)
 
 
 @contextmanager
@@ -97,14 +98,12 @@ def _parquet(bill: Bill, options: Mapping[str, str]) -> Layout:
     return Layout(name, table, columns, LAYOUTS[name].expressions(columns))
 
 
-def _csv(bill: Bill, compression: csv_files.Compression, options: Mapping[str, str]) -> Layout:
-    with opened(bill, options) as file:
-        header = csv_files.header(file, compression)
+def _csv(bill: Bill, header: csv_files.Header) -> Layout:
     columns = dict.fromkeys(header.names, "VARCHAR")
     name = _layout_of(bill, columns)
     columns |= LAYOUTS[name].types(columns)
-    table = csv_files.table(bill.path, compression, columns, header)
-    return Layout(name, table, columns, LAYOUTS[name].expressions(columns), header, compression)
+    table = csv_files.table(bill.path, columns, header)
+    return Layout(name, table, columns, LAYOUTS[name].expressions(columns), header)
 
 
 def _layout_of(bill: Bill, columns: Mapping[str, str]) -> str:

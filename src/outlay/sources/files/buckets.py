@@ -68,18 +68,24 @@ def _ranged(files: Any) -> Any:
     from fsspec import AbstractFileSystem
 
     class Ranged(AbstractFileSystem):  # type: ignore[misc] # fsspec ships no types
-        """The same files, opened as Ranges."""
+        """The same files, opened as Ranges, and asked about once: DuckDB asks five times."""
 
         cachable = False
         protocol = files.protocol
 
-        def info(self, path: str, **more: Any) -> Any:
-            return files.info(path, **more)
+        def __init__(self) -> None:
+            super().__init__()
+            self._known: dict[str, Any] = {}
+
+        def info(self, path: str, **_: Any) -> Any:
+            if path not in self._known:
+                self._known[path] = files.info(path)
+            return self._known[path]
 
         def modified(self, path: str) -> Any:
-            return files.modified(path)
+            return self.info(path)["last_modified"]
 
         def _open(self, path: str, mode: str = "rb", **_: Any) -> Ranges:
-            return Ranges(files, path, files.info(path)["size"])
+            return Ranges(files, path, self.info(path)["size"])
 
     return Ranged()

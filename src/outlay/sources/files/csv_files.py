@@ -13,7 +13,6 @@ from typing import IO, Any, Literal
 from outlay.objects import literal
 
 Compression = Literal["gzip", "zstd", "none"]
-LineOf = Callable[[IO[bytes], Compression, str, int], int]
 
 _LINE_BYTES = 2 << 20  # what the engine takes as one row
 csv.field_size_limit(_LINE_BYTES)  # its default is less than some tags
@@ -22,11 +21,12 @@ _NULLS = ("NULL", "null", "Null", "")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file's first two records tell: its columns, its delimiter, whether its rows stop early."""
+    """What a file's first two records tell: its columns, delimiter and packing, whether its rows stop early."""
 
     names: list[str]
     delimiter: str
     short_rows: bool
+    compression: Compression
 
 
 def header(file: IO[bytes], compression: Compression) -> Header:
@@ -36,10 +36,10 @@ def header(file: IO[bytes], compression: Compression) -> Header:
     delimiter = max(",;\t|", key=first.count)
     records = csv.reader(itertools.chain([first], text), delimiter=delimiter)
     names, row = next(records, []), next(records, [])
-    return Header(_unique(names), delimiter, 0 < len(row) < len(names))
+    return Header(_unique(names), delimiter, 0 < len(row) < len(names), compression)
 
 
-def table(path: str, compression: Compression, columns: Mapping[str, str], header: Header) -> str:
+def table(path: str, columns: Mapping[str, str], header: Header) -> str:
     """The DuckDB table function that reads the file, `columns` being the names and types of all of its columns."""
     described = ", ".join(f"{literal(name)}: {literal(known)}" for name, known in columns.items())
     # Some reports leave off trailing empty fields, on every row. Elsewhere a short row is a file cut short.
@@ -47,18 +47,18 @@ def table(path: str, compression: Compression, columns: Mapping[str, str], heade
     return (
         f"read_csv({literal(path)}, auto_detect = false, header = true, delim = {literal(header.delimiter)},"
         f" quote = '\"', escape = '\"', nullstr = [{', '.join(map(literal, _NULLS))}],"
-        f" compression = {literal(compression)}{padding}, columns = {{{described}}})"
+        f" compression = {literal(header.compression)}{padding}, columns = {{{described}}})"
     )
 
 
-def line_of_entry(file: IO[bytes], compression: Compression, delimiter: str, entry: int) -> int:
+def line_of_entry(file: IO[bytes], header: Header, entry: int) -> int:
     """The line on which an entry starts: 1 is the header's, and empty lines are entries."""
-    return _nth((start for start, _ in _starts(file, compression, delimiter)), entry)
+    return _nth((start for start, _ in _starts(file, header)), entry)
 
 
-def line_of_row(file: IO[bytes], compression: Compression, delimiter: str, row: int) -> int:
+def line_of_row(file: IO[bytes], header: Header, row: int) -> int:
     """The line on which a row starts: 1 is the first after the header, and empty lines are none."""
-    return _nth((start for start, fields in _starts(file, compression, delimiter) if fields), row + 1)
+    return _nth((start for start, fields in _starts(file, header) if fields), row + 1)
 
 
 def read_to_end(file: IO[bytes], compression: Compression) -> None:
@@ -72,8 +72,8 @@ def _nth(starts: Iterator[int], number: int) -> int:
     return next(itertools.islice(starts, number - 1, None), number)
 
 
-def _starts(file: IO[bytes], compression: Compression, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_text(file, compression, errors="replace"), delimiter=delimiter)
+def _starts(file: IO[bytes], header: Header) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_text(file, header.compression, "replace"), delimiter=header.delimiter)
     start = 1
     for fields in reader:
         yield start, fields

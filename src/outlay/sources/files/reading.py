@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from outlay.core import focus
 from outlay.core.errors import BillError
@@ -60,10 +60,11 @@ class Reading:
                 raise BillError(self._explained(error)) from None
 
     def _unpack(self) -> None:
-        """Raise BillError if the file is compressed and cut short or damaged."""
-        if self.layout.compression != "none":
+        """Raise BillError if the file is packed and cut short or damaged."""
+        header = self.layout.header
+        if header is not None and header.compression != "none":
             with opened(self.bill, self.options) as file:
-                csv_files.read_to_end(file, self.layout.compression)
+                csv_files.read_to_end(file, header.compression)
 
     def _refuse(self, batch: pa.RecordBatch) -> None:
         """Raise BillError for charges without what every charge has, and for times that only look like some."""
@@ -86,20 +87,19 @@ class Reading:
         numbered = f'SELECT *, row_number() OVER () AS "#" FROM {self.layout.table}'  # noqa: S608 - as above
         with closing(connected(self.options, self.bill.path)) as con:
             found = con.sql(f'SELECT "#" FROM ({numbered}) WHERE {condition} LIMIT 1').fetchall()  # noqa: S608
-        return self._place(found[0][0], csv_files.line_of_row) if found else self.bill.path
+        return self._place(csv_files.line_of_row, found[0][0]) if found else self.bill.path
 
     def _explained(self, error: Exception) -> str:
         """What is wrong with the bill: file, line, column and value where the reader tells them."""
         self._unpack()
         fault = fault_of(error, self.layout.columns)
-        place = self._place(fault.entry, csv_files.line_of_entry) if fault.entry else self.bill.path
+        place = self._place(csv_files.line_of_entry, fault.entry) if fault.entry else self.bill.path
         return f"{place}: {fault.words}"
 
-    def _place(self, number: int, line_of: csv_files.LineOf) -> str:
+    def _place(self, line_of: Callable[[IO[bytes], csv_files.Header, int], int], number: int) -> str:
         assert self.layout.header is not None  # noqa: S101 - only rows of a CSV have numbers
         with opened(self.bill, self.options) as file:
-            line = line_of(file, self.layout.compression, self.layout.header.delimiter, number)
-        return f"{self.bill.path}:{line}"
+            return f"{self.bill.path}:{line_of(file, self.layout.header, number)}"
 
 
 def _inside(time: str, days: Period) -> str:
