@@ -1,4 +1,7 @@
-"""Every test that asks for `new_store` or `warehouse` runs once for each kind of each warehouse."""
+"""A test that asks for `new_store`, `store` or `warehouse` runs for each kind of each warehouse.
+
+One that asks for `engine` runs for the first kind of each: what it tests does not depend on where the files are.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
+from outlay.core import plugins
 from outlay.core.ports import Warehouse
 from tests.contracts.stores import Kind, Store, every_kind, kind_of
 from tests.servers import moto_server
@@ -45,6 +49,19 @@ def new_store(request: pytest.FixtureRequest, plugin_and_kind: tuple[str, str], 
     return lambda: Store(plugin_and_kind[0], kind.empty(request.getfixturevalue))
 
 
+@pytest.fixture(scope="module", params=plugins.names("warehouses"))
+def new_engine(request: pytest.FixtureRequest) -> NewStore:
+    first = next(kind for name, kind in every_kind() if name == request.param)
+    empty = kind_of(request.param, first).empty
+    return lambda: Store(request.param, empty(request.getfixturevalue))
+
+
+@pytest.fixture
+def engine(new_engine: NewStore) -> Warehouse:
+    """An empty store, prepared."""
+    return prepared(new_engine())
+
+
 @pytest.fixture
 def store(new_store: NewStore) -> Store:
     return new_store()
@@ -53,6 +70,10 @@ def store(new_store: NewStore) -> Store:
 @pytest.fixture
 def warehouse(store: Store) -> Warehouse:
     """An empty store, prepared."""
-    opened = store.open()
-    opened.prepare()
-    return opened
+    return prepared(store)
+
+
+def prepared(store: Store) -> Warehouse:
+    warehouse = store.open()
+    warehouse.prepare()
+    return warehouse

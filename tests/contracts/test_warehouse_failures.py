@@ -18,6 +18,7 @@ from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
 from tests.charges import charge, midnight, put
 from tests.contracts.conftest import NewStore
+from tests.contracts.stores import Store
 
 DAY, NEXT, BEFORE = date(2026, 10, 30), date(2026, 10, 31), date(2026, 9, 30)
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
@@ -74,12 +75,15 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled(new_store: NewStore) -> Filled:
-    """One store for all tests here: they do not change it."""
-    store = new_store()
+def filled(new_engine: NewStore) -> Filled:
+    """One store for many tests: they do not change it."""
+    return fill(new_engine())
+
+
+def fill(store: Store) -> Filled:
     writer = store.open()
-    days = (BEFORE, DAY, NEXT)
-    put(writer, [charge(day, "1", source, service_name="old") for day in days for source in ("prod", "test")])
+    put(writer, [charge(day, "1", service_name="old") for day in (BEFORE, DAY, NEXT)])
+    put(writer, [charge(DAY, "1", "test")])
     return Filled(writer, store.open())
 
 
@@ -98,16 +102,19 @@ ERRORS = (SourceError("prod: no"), OSError("connection lost"), ValueError("?"), 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_rows_that_break_off_leave_all_as_it_was_and_raise_their_own_error(
-    filled: Filled, error: BaseException
+    new_store: NewStore, error: BaseException
 ) -> None:
+    filled = fill(new_store())
+
     def rows() -> Iterator[pa.RecordBatch]:
         yield focus.batch([charge(DAY, "10"), charge(NEXT, "20")])
         raise error
 
-    for span in (MONTH, TWO_DAYS):
-        with filled.unchanged(), pytest.raises(type(error)) as caught:
-            filled.writer.replace(span, rows())
-        assert caught.value is error
+    with filled.unchanged():
+        for span in (MONTH, TWO_DAYS):
+            with pytest.raises(type(error)) as caught:
+                filled.writer.replace(span, rows())
+            assert caught.value is error
 
 
 def test_a_charge_without_what_every_charge_has_is_refused(filled: Filled) -> None:

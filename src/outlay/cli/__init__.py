@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from outlay import __version__
-from outlay.core.errors import OutlayError
+from outlay.core.errors import OutlayError, choices
 
 # Each command, the module that holds it, and what the list of commands says of it: `outlay --help` imports none.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -39,10 +39,12 @@ class _Commands(click.Group):
         except BrokenPipeError:
             _forget_output()  # the reader left, as `head` does: it has what it wanted
             return 0
-        except OSError as error:
-            _forget_output()
-            raise OutlayError(error.strerror or str(error)) from None
         return result
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args[0] not in COMMANDS:
+            raise click.UsageError(choices("command", args[0], [*COMMANDS]), ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -85,6 +87,10 @@ def main(args: list[str] | None = None) -> None:
     except OutlayError as error:
         click.echo(_told(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _forget_output()
+        click.echo(f"outlay: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        sys.exit(OutlayError.exit_code)
     sys.exit(result if isinstance(result, int) else 0)
 
 

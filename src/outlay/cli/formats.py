@@ -24,7 +24,7 @@ WIDE = 1000
 def write(found: Costs, form: str, output: Path | None) -> None:
     """Write `found` as `form`: to `output`, whole or not at all, else to stdout."""
     if form == "table" and output is None:
-        _print(_table(found))
+        _print(_table(found), _caption(found))
         return
     data = {"table": _text, "json": _json, "csv": _csv, "xlsx": _xlsx, "parquet": _parquet}[form](found)
     if output is None:
@@ -38,23 +38,26 @@ def print_rows(titles: list[str], rows: list[list[str]], right: frozenset[str] =
     _print(_grid(titles, rows, right))
 
 
-def _print(table: Table) -> None:
+def _print(table: Table, caption: str = "") -> None:
     from rich.console import Console
 
     console = Console()
-    if console.is_terminal:
-        console.print(table)
-    else:
-        sys.stdout.write(_lines(table))
+    if not console.is_terminal:
+        sys.stdout.write(_lines(table, caption))
+        return
+    console.print(table)
+    if caption:
+        console.print(caption, style="dim", highlight=False)
 
 
-def _lines(table: Table) -> str:
+def _lines(table: Table, caption: str) -> str:
     """As wide as it needs to be: cut to 80 columns, a file or a pipe would lack what is looked for in it."""
     from rich.console import Console
 
     out = io.StringIO()
     Console(file=out, width=WIDE).print(table, crop=False)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    lines = [*out.getvalue().splitlines(), *([caption] if caption else [])]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _grid(titles: list[str], rows: list[list[str]], right: frozenset[str]) -> Table:
@@ -80,11 +83,12 @@ def _table(found: Costs) -> Table:
     if found.dimensions:
         blank = [""] * (len(found.dimensions) - 1)
         rows += [["total", *blank, f"{total:,.2f}", currency] for currency, total in found.totals.items()]
-    table = _grid(titles, rows, frozenset({"cost"}))
+    return _grid(titles, rows, frozenset({"cost"}))
+
+
+def _caption(found: Costs) -> str:
     estimated = f"; provisional from {found.provisional_from}" if found.provisional_from else ""
-    table.caption = f"{found.measure} costs of {found.days}{estimated}"
-    table.caption_justify = "left"
-    return table
+    return f"{found.measure} costs of {found.days}{estimated}"
 
 
 def _shown(value: Any) -> str:
@@ -92,7 +96,7 @@ def _shown(value: Any) -> str:
 
 
 def _text(found: Costs) -> bytes:
-    return _lines(_table(found)).encode()
+    return _lines(_table(found), _caption(found)).encode()
 
 
 def _json(found: Costs) -> bytes:

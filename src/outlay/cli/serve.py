@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from outlay.cli.wiring import settings_of, state_of
+from outlay.core.errors import UsageError
 
 if TYPE_CHECKING:
     from outlay.core.settings import Settings
@@ -17,26 +19,32 @@ _HOST = click.option("--host", help="Address to listen on.  [default: api.host, 
 _PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: api.port, 8000]")
 
 
+_INSECURE = click.option("--insecure", is_flag=True, help="Listen beyond this machine, though anybody may then read.")
+
+
 @click.command("serve")
 @_HOST
 @_PORT
+@_INSECURE
 @click.pass_context
-def serve(ctx: click.Context, host: str | None, port: int | None) -> int:
+def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Dashboard, API, /metrics and scheduler in one process. Without any settings, on generated data."""
     settings = settings_of(ctx)
     if not settings.sources:
         click.echo("no clouds in the settings: serving generated demo data (`outlay init` writes a file)", err=True)
         settings = _on_demo(settings)
-    return _serve(settings, host, port)
+    return _serve(settings, host or settings.api.host, port, insecure=insecure)
 
 
 @click.command("demo")
 @_HOST
 @_PORT
+@_INSECURE
 @click.pass_context
-def demo(ctx: click.Context, host: str | None, port: int | None) -> int:
+def demo(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """The same on generated data, without credentials."""
-    return _serve(_on_demo(settings_of(ctx)), host, port)
+    settings = _on_demo(settings_of(ctx))
+    return _serve(settings, host or settings.api.host, port, insecure=insecure)
 
 
 def _on_demo(settings: Settings) -> Settings:
@@ -57,7 +65,11 @@ def _on_demo(settings: Settings) -> Settings:
     )
 
 
-def _serve(settings: Settings, host: str | None, port: int | None) -> int:
+def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -> int:
+    if not insecure and not _is_loopback(host):
+        raise UsageError(
+            f"{host} is not this machine alone, and whoever reaches it could read all costs; say --insecure"
+        )
     from outlay.collect import Ask, refresh
     from outlay.serve import app as server
     from outlay.serve import logs
@@ -79,4 +91,11 @@ def _serve(settings: Settings, host: str | None, port: int | None) -> int:
         dashboard=settings.dashboard,
         sources=[source.name for source in settings.sources],
     )
-    return server.run(app, host or settings.api.host, settings.api.port if port is None else port)
+    return server.run(app, host, settings.api.port if port is None else port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -115,10 +115,7 @@ def test_a_usage_line_in_full(report: Path) -> None:
 
 def test_commitments_say_what_they_are_and_whether_they_were_used(report: Path) -> None:
     found = [
-        tuple(
-            row[f"commitment_discount_{each}"]
-            for each in ("id", "category", "type", "status", "quantity", "unit")
-        )
+        tuple(row[f"commitment_discount_{each}"] for each in ("id", "category", "type", "status", "quantity", "unit"))
         for row in read(report)
     ]
 
@@ -143,9 +140,7 @@ def test_negations_and_taxes_have_no_quantity_of_their_own(report: Path) -> None
     assert (negation["consumed_quantity"], negation["list_unit_price"]) == (Decimal(0), None)
     assert negation["pricing_category"] == "Committed"
     tax = rows["Tax"]
-    assert [
-        tax[each] for each in ("consumed_quantity", "pricing_quantity", "sku_id", "pricing_category")
-    ] == [None] * 4
+    assert [tax[each] for each in ("consumed_quantity", "pricing_quantity", "sku_id", "pricing_category")] == [None] * 4
     assert rows["Purchase"]["consumed_quantity"] is None
     assert rows["Purchase"]["charge_frequency"] == "Recurring"
     assert rows["Tax"]["charge_frequency"] == "One-Time"

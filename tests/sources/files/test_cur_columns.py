@@ -36,9 +36,7 @@ def test_odd_names_are_only_names(tmp_path: Path) -> None:
 
 def test_a_tag_in_two_spellings_is_one(tmp_path: Path) -> None:
     path = tmp_path / "tags.csv"
-    text = (
-        '{"user_app": "a", "user:app": "b", "aws_x": "c", "plain": "d", "user_none": null, "user_empty": ""}'
-    )
+    text = '{"user_app": "a", "user:app": "b", "aws_x": "c", "plain": "d", "user_none": null, "user_empty": ""}'
     rows = [
         {**line("Usage", "1"), "resource_tags": text},
         line("Usage", "1"),
@@ -59,9 +57,7 @@ def test_tags_that_differ_by_case_are_two(tmp_path: Path) -> None:
 
 def test_a_column_in_two_spellings_is_one(tmp_path: Path) -> None:
     path = tmp_path / "drift.csv"
-    write_csv(
-        path, [line("Usage", "1", savings_plan_savings_plan_a_r_n="", savings_plan_savings_plan_arn=PLAN)], {}
-    )
+    write_csv(path, [line("Usage", "1", savings_plan_savings_plan_a_r_n="", savings_plan_savings_plan_arn=PLAN)], {})
 
     assert read(path)[0]["commitment_discount_id"] == PLAN
 

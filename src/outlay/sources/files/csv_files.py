@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
@@ -31,11 +32,11 @@ class Header:
 
 def header(file: IO[bytes], compression: Compression) -> Header:
     """The header of a file. Raises OSError, EOFError, UnicodeDecodeError, zlib.error or csv.Error."""
-    text = _text(file, compression)
-    first = text.readline(_LINE_BYTES)
-    delimiter = max(",;\t|", key=first.count)
-    records = csv.reader(itertools.chain([first], text), delimiter=delimiter)
-    names, row = next(records, []), next(records, [])
+    with _text(file, compression) as text:
+        first = text.readline(_LINE_BYTES)
+        delimiter = max(",;\t|", key=first.count)
+        records = csv.reader(itertools.chain([first], text), delimiter=delimiter)
+        names, row = next(records, []), next(records, [])
     return Header(_unique(names), delimiter, 0 < len(row) < len(names), compression)
 
 
@@ -53,12 +54,24 @@ def table(path: str, columns: Mapping[str, str], header: Header) -> str:
 
 def line_of_entry(file: IO[bytes], header: Header, entry: int) -> int:
     """The line on which an entry starts: 1 is the header's, and empty lines are entries."""
-    return _nth((start for start, _ in _starts(file, header)), entry)
+    with _text(file, header.compression, "replace") as text:
+        reader = csv.reader(text, delimiter=header.delimiter)
+        for _ in itertools.islice(reader, entry - 1):
+            pass
+        return reader.line_num + 1
 
 
 def line_of_row(file: IO[bytes], header: Header, row: int) -> int:
     """The line on which a row starts: 1 is the first after the header, and empty lines are none."""
-    return _nth((start for start, fields in _starts(file, header) if fields), row + 1)
+    with _text(file, header.compression, "replace") as text:
+        reader = csv.reader(text, delimiter=header.delimiter)
+        rows, start = -1, 1
+        for fields in reader:
+            rows += bool(fields)
+            if rows == row:
+                break
+            start = reader.line_num + 1
+        return start
 
 
 def read_to_end(file: IO[bytes], compression: Compression) -> None:
@@ -68,28 +81,28 @@ def read_to_end(file: IO[bytes], compression: Compression) -> None:
             pass
 
 
-def _nth(starts: Iterator[int], number: int) -> int:
-    return next(itertools.islice(starts, number - 1, None), number)
+@contextmanager
+def _text(file: IO[bytes], compression: Compression, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
+    with _unpacked(file, compression) as unpacked:
+        text = io.TextIOWrapper(unpacked, "utf-8-sig", errors, newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # the file belongs to who opened it
 
 
-def _starts(file: IO[bytes], header: Header) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_text(file, header.compression, "replace"), delimiter=header.delimiter)
-    start = 1
-    for fields in reader:
-        yield start, fields
-        start = reader.line_num + 1
-
-
-def _text(file: IO[bytes], compression: Compression, errors: str = "strict") -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedReader(_unpacked(file, compression)), "utf-8-sig", errors, newline="")
-
-
-def _unpacked(file: IO[bytes], compression: Compression) -> Any:
-    if compression == "zstd":
+@contextmanager
+def _unpacked(file: IO[bytes], compression: Compression) -> Iterator[Any]:
+    if compression == "gzip":
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked
+    elif compression == "zstd":
         import pyarrow as pa
 
-        return pa.CompressedInputStream(pa.PythonFile(file), "zstd")
-    return gzip.GzipFile(fileobj=file) if compression == "gzip" else file
+        with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd")) as stream:
+            yield stream
+    else:
+        yield file
 
 
 def _unique(names: list[str]) -> list[str]:
