@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -66,7 +67,7 @@ def test_a_row_is_completed_with_what_follows_from_it() -> None:
 
 
 def test_what_a_row_says_itself_is_kept() -> None:
-    said = {
+    said: dict[str, Any] = {
         "effective_cost": Decimal(0),
         "cut": "tag:team",
         "provisional": True,

@@ -22,15 +22,12 @@ def _forget() -> Iterator[None]:
 
 
 def test_a_file_is_a_plugin_unless_its_name_starts_with_an_underscore() -> None:
-    assert plugins.names("warehouses") == ["lake"]
+    assert "lake" in plugins.names("warehouses")
     assert {"aws", "demo", "files"} <= set(plugins.names("sources"))
     assert not any(name.startswith(("_", "-")) for name in plugins.names("sources"))
 
 
 def test_names_are_found_without_importing_any() -> None:
-    loaded = {name for name in sys.modules if name.startswith("outlay.warehouses.")}
-    for name in loaded:
-        assert name in sys.modules
     before = set(sys.modules)
     plugins.names("warehouses")
     plugins.names("sources")
@@ -44,7 +41,7 @@ def test_every_plugin_there_is_loads(kind: plugins.Kind) -> None:
 
 
 def test_an_unknown_name_is_an_error_with_the_choices() -> None:
-    with pytest.raises(UsageError, match="no source named 'nope'; there are: aws, .*files") as caught:
+    with pytest.raises(UsageError, match=r"no source named 'nope'; there are: aws, .*files") as caught:
         plugins.load("sources", "nope")
     assert caught.value.exit_code == 2
 

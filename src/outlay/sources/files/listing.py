@@ -36,7 +36,7 @@ def found(path: str, options: Mapping[str, str]) -> list[Bill]:
     empty = [bill.path for bill in bills if bill.size == 0]
     if empty:
         raise BillError(f"{empty[0]}: the file is empty")
-    return newest_runs(sorted(bills, key=lambda bill: bill.path), lambda bill: _changed(bill, options))
+    return sorted(newest_runs(bills, lambda bill: _changed(bill, options)), key=lambda bill: bill.path)
 
 
 def identity(bills: Sequence[Bill], *settings: str) -> str:
@@ -117,9 +117,10 @@ def _remote(path: str, options: Mapping[str, str]) -> list[Bill]:
     folder = path if fixed == path else fixed.rpartition("/")[0]
     with _reached(path):
         store = filesystem(path, options)
-        found = store.find(folder, detail=True)
-        # Asked for a file, find tells nothing of it.
-        files = {_url(path, key): entry or store.info(path) for key, entry in found.items()}
+        listed = store.find(folder, detail=True)
+        if listed == {path: {}}:  # asked for a file, find tells nothing of it; an empty bucket looks the same
+            listed = {path: store.info(path)} if "/" in path.partition("://")[2].rstrip("/") else {}
+    files = {_url(path, key): entry for key, entry in listed.items()}
     if fixed != path:
         pattern = _pattern(path)
         wanted = [name for name in files if pattern.fullmatch(name)]
