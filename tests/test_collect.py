@@ -39,7 +39,7 @@ class Fake:
     cost: str = "1"
     error: BaseException | None = None
     version: str | None = None
-    wait: Callable[[], object] = lambda: None  # noqa: E731
+    wait: Callable[[], object] = lambda: None
     more: Sequence[Span] = ()
     windows: list[Window] = field(default_factory=list)
     fetched: list[Span] = field(default_factory=list)
@@ -95,8 +95,8 @@ def test_sources_are_stored_recorded_and_fresh(warehouse: Warehouse, state: Stat
     runs = refresh([Fake("aws", "2"), Paid("azure", "3")], warehouse, state, ASK)
     assert costs(warehouse) == {"aws": 2, "azure": 3}
     assert [(run.source, run.span, run.rows, run.totals, run.paid_calls, run.error) for run in runs] == [
-        ("aws", f"aws {YESTERDAY}..{YESTERDAY}", 1, {"USD": 2}, 0, None),
-        ("azure", f"azure {YESTERDAY}..{YESTERDAY}", 1, {"USD": 3}, 3, None),
+        ("aws", f"aws {YESTERDAY}..{YESTERDAY}", 1, {"USD": Decimal(2)}, 0, None),
+        ("azure", f"azure {YESTERDAY}..{YESTERDAY}", 1, {"USD": Decimal(3)}, 3, None),
     ]
     assert sorted(state.runs(), key=lambda run: run.source) == runs
     assert [(each.source, each.stale) for each in state.freshness()] == [("aws", False), ("azure", False)]

@@ -121,6 +121,7 @@ class _Job:
         started = time.monotonic()
         begun = Run(source.name, "", datetime.now(UTC), 0.0)
         try:
+            self._go_on()
             for span in source.spans(window):
                 runs.append(self._span(source, span))
                 if runs[-1].error is not None:
@@ -159,12 +160,17 @@ class _Job:
 
     def _watched(self, source: str, span: Span, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = 0
+        self._go_on()
         for batch in batches:
-            if self.stop.is_set():
-                raise Abandoned
+            self._go_on()
             rows += batch.num_rows
             self.tell(Progress(source, str(span), rows))
             yield batch
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise Abandoned
 
 
 def _calls(source: Source) -> int:

@@ -68,12 +68,13 @@ collection:
   schedule: "0 25 * * *"
   lookback_days: two
 """
+    cron = 'a cron expression of five fields, such as "0 */6 * * *"'
     keys = "name, tenant, api_key, regions, budget, roles, mode"
     assert faults(write, text) == [
         f"outlay.yaml:4: clouds.cloud.regin: no such key; did you mean regions? there are: {keys}",
         "outlay.yaml:5: clouds.clowd: no such source; did you mean cloud? there are: cloud, tape-drive",
         "outlay.yaml:7: api.port: should be less than or equal to 65535",
-        'outlay.yaml:9: collection.schedule: should be a cron expression of five fields, such as "0 */6 * * *"; bad hour',
+        f"outlay.yaml:9: collection.schedule: should be {cron}; bad hour",
         "outlay.yaml:10: collection.lookback_days: should be a valid integer",
     ]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay.core.focus import BY_NAME, NAMES
 from outlay.core.errors import UsageError
+from outlay.core.focus import BY_NAME, NAMES
 from outlay.core.query import (
     DIMENSIONS,
     MEASURES,

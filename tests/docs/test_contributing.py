@@ -26,7 +26,7 @@ def test_a_source_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "src" / "outlay" / "sources" / "flat.py").write_text(_block("python"))
     (tmp_path / "outlay.yaml").write_text(_block("yaml"))
     commands = [line.split() for line in _block("sh").splitlines()]
-    assert [command[:2] for command in commands] == [["outlay", "test-auth"], ["outlay", "collect"], ["outlay", "costs"]]
+    assert [command[1] for command in commands] == ["test-auth", "collect", "costs"]
 
     outputs = [_run(command[1:], tmp_path) for command in commands]
     assert "Figma: 45.00 USD a month" in outputs[0]

@@ -10,7 +10,6 @@ from cronsim import CronSim
 
 from outlay.core.errors import SourceError
 from outlay.serve.schedule import Background, Collector
-from tests.serve.conftest import NEVER
 
 
 class Soon(CronSim):

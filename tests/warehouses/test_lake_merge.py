@@ -11,7 +11,7 @@ import pytest
 from outlay.core import focus
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
-from outlay.warehouses import lake as module
+from outlay.warehouses import _delta
 from outlay.warehouses.lake import Lake
 from tests.charges import charge, midnight
 
@@ -37,14 +37,14 @@ def test_a_merge_between_a_writers_look_and_its_commit_counts_nothing_twice(
         _replace(lake, day, "1")
     assert len(list(tmp_path.rglob("days-*.parquet"))) == 11
 
-    real = module.commit
+    real = _delta.commit
 
     def late(*args: object) -> None:
-        monkeypatch.setattr(module, "commit", real)
+        monkeypatch.setattr("outlay.warehouses.lake.commit", real)
         Lake(path=str(tmp_path)).maintain()  # another process would do it just now
         real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "commit", late)
+    monkeypatch.setattr("outlay.warehouses.lake.commit", late)
     _replace(lake, 3, "5")
     assert _total(lake) == 15
 

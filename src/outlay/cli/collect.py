@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -56,12 +57,12 @@ def collect(
         lookback_days or section.backfill_days,
         backfill,
     )
-    state = state_of(settings)
-    if dry_run:
-        _tell(plan(sources, state, ask))
-        return
-    with _stopping() as stop, _progress() as tell:
-        runs = refresh(sources, settings.store, state, ask, workers=section.workers, stop=stop.event, tell=tell)
+    with closing(state_of(settings)) as state:
+        if dry_run:
+            _tell(plan(sources, state, ask))
+            return
+        with _stopping() as stop, _progress() as tell:
+            runs = refresh(sources, settings.store, state, ask, workers=section.workers, stop=stop.event, tell=tell)
     if stop.event.is_set():
         click.echo("stopped; what was stored before is kept", err=True)
         ctx.exit(128 + stop.signal)
@@ -100,6 +101,7 @@ class _Stop:
         self.signal = number
         self.event.set()
         signal.signal(number, signal.SIG_DFL)
+        os.write(2, b"stopping; once more ends it at once\n")  # print may be in the middle of a line
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import click
@@ -22,7 +23,8 @@ _SOURCE = click.option("--source", help="Only of this source.")
 @click.pass_context
 def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
     """Show what was collected, and what failed. Newest first."""
-    found = state_of(settings_of(ctx)).runs(source, limit)
+    with closing(state_of(settings_of(ctx))) as state:
+        found = state.runs(source, limit)
     if form == "json":
         _json(
             {
@@ -65,7 +67,8 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
 @click.pass_context
 def restatements(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
     """Show the days whose billed cost came out different from what was believed. Newest first."""
-    found = state_of(settings_of(ctx)).restatements(source, limit)
+    with closing(state_of(settings_of(ctx))) as state:
+        found = state.restatements(source, limit)
     if form == "json":
         _json(
             {

@@ -243,7 +243,7 @@ def test_the_newest_run_in_a_bucket(bucket: Bucket) -> None:
 
 def test_a_bucket_names_the_version_of_a_file(bucket: Bucket) -> None:
     def version() -> str | None:
-        [span] = Files(path=f"s3://{bucket.name}", storage_options=bucket.options).spans(WINDOW)  # type: ignore[arg-type]
+        [span] = Files(path=f"s3://{bucket.name}", storage_options=bucket.options).spans(WINDOW)
         return span.version
 
     bucket.put("a.csv", text(charge(BilledCost="1")))
@@ -275,7 +275,7 @@ def test_a_setting_the_bucket_does_not_know(bucket: Bucket) -> None:
 
 def test_a_file_that_left_the_bucket(bucket: Bucket) -> None:
     bucket.put("a.csv", text(charge()))
-    source = Files(path=f"s3://{bucket.name}", storage_options=bucket.options)  # type: ignore[arg-type]
+    source = Files(path=f"s3://{bucket.name}", storage_options=bucket.options)
     [span] = source.spans(WINDOW)
     bills = found(source.path, bucket.options)
     bucket.client.delete_object(Bucket=bucket.name, Key="a.csv")

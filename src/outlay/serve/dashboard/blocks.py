@@ -150,7 +150,8 @@ def table(numbers: Numbers) -> Any:
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
     """A ranking as a table of bars; its last row holds all others, so that the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
-    rows = [_rank(each, found.labels.get(each.name or "", each.name or f"(no {what})"), found.total, widest) for each in found.top]
+    called = {None: f"(no {what})", "": f"(no {what})", **found.labels}
+    rows = [_rank(each, called.get(each.name) or str(each.name), found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"
         rows.append(_rank(found.others, label, found.total, widest))

@@ -68,7 +68,8 @@ class Files(BaseModel):
                 cut = span.months if delivery.month is None and not span.is_everything else None
                 for bill in delivery.bills:
                     layout = understood(bill, self._options)
-                    yield from Reading(bill, layout, self._columns(layout), self._options).charges(cut)
+                    reading = Reading(bill, layout, self._columns(layout), self._options, delivery.month)
+                    yield from reading.charges(cut)
 
     def test(self) -> str:
         """Understand the columns of the newest files, without reading the files."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 16_384  # larger batches cost more in page faults than they save
 MEMORY = "512MB"
 
+_EVER = Period(FIRST_MONTH, END_MONTH)
 _STARTS = ("billing_period_start", "charge_period_start")
 # Ends last: they are made of starts, where they are missing.
 _MANDATORY = sorted((c for c in focus.CHARGES if not c.nullable), key=lambda column: column.name.endswith("_end"))
@@ -29,12 +30,17 @@ _MANDATORY = sorted((c for c in focus.CHARGES if not c.nullable), key=lambda col
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One bill being read. `columns`: the SQL of every column of CHARGES, in its order, over the bill's own."""
+    """One bill being read.
+
+    `columns`  the SQL of every column of CHARGES, in its order, over the bill's own
+    `month`    the billing month that its folder names, if it does
+    """
 
     bill: Bill
     layout: Layout
     columns: Mapping[str, str]
     options: Mapping[str, str]
+    month: Period | None = None
 
     def charges(self, months: Period | None) -> Iterator[pa.RecordBatch]:
         """Every charge, batch by batch; with `months` only those billed in them. Raises BillError."""
@@ -73,12 +79,14 @@ class Reading:
                 place = self._place_where(f"{self.columns[column.name]} IS NULL")
                 raise BillError(f"{place}: a charge has no {column.spec or column.name}")
         for name in _STARTS:
-            if not _of_our_age(batch.column(name)):
+            if not _within(batch.column(name), _EVER):
                 # Such as `5/1/25`, which is read as January of the year 5.
-                place = self._place_where(f"NOT {_inside(self.columns[name], Period(FIRST_MONTH, END_MONTH))}")
-                years = f"{FIRST_MONTH.year}..{END_MONTH.year}"
-                spec = focus.BY_NAME[name].spec
+                place = self._place_where(f"NOT {_inside(self.columns[name], _EVER)}")
+                years, spec = f"{_EVER.start.year}..{_EVER.end.year}", focus.BY_NAME[name].spec
                 raise BillError(f"{place}: {spec} lies outside {years}; write a day as 2026-10-31")
+        if self.month and not _within(batch.column("billing_period_start"), self.month):
+            place = self._place_where(f"NOT {_inside(self.columns['billing_period_start'], self.month)}")
+            raise BillError(f"{place}: a charge is billed outside {self.month.start:%Y-%m}, the month of its folder")
 
     def _place_where(self, condition: str) -> str:
         """The file and, of a CSV, the line of the first row for which a condition holds."""
@@ -106,12 +114,12 @@ def _inside(time: str, days: Period) -> str:
     return f"({time} >= TIMESTAMPTZ '{days.start}' AND {time} < TIMESTAMPTZ '{days.end}')"
 
 
-def _of_our_age(times: pa.Array) -> bool:
+def _within(times: pa.Array, days: Period) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not len(times):
         return True
     bounds = pc.min_max(times)
-    first, end = (pa.scalar(day, pa.date32()).cast(times.type) for day in (FIRST_MONTH, END_MONTH))
+    first, end = (pa.scalar(day, pa.date32()).cast(times.type) for day in (days.start, days.end))
     return bool(pc.greater_equal(bounds["min"], first).as_py() and pc.less(bounds["max"], end).as_py())
