@@ -22,9 +22,7 @@ def pinned(lock: Path) -> dict[str, str]:
 def test_every_package_is_pinned_by_version_and_hash_and_none_by_address(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
     assert not re.search(r"://|^\s*-(?!-hash=sha256:[0-9a-f]{64})", text, re.MULTILINE)
-    loose = [
-        name for name, entry in pinned(lock).items() if "==" not in entry or "--hash=sha256:" not in entry
-    ]
+    loose = [name for name, entry in pinned(lock).items() if "==" not in entry or "--hash=sha256:" not in entry]
     assert loose == []
 
 

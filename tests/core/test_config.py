@@ -165,9 +165,7 @@ clouds:
 
 def test_the_environment_wins_over_the_file_wins_over_plain_variables(write: Any) -> None:
     text = "api: {port: 2}\nlogging: {level: error}\n"
-    settings = write(
-        text, outlay__api__PORT="3", PORT="1", LOG_LEVEL="debug", LOOKBACK_DAYS="5", BACKFILL_DAYS=""
-    )
+    settings = write(text, outlay__api__PORT="3", PORT="1", LOG_LEVEL="debug", LOOKBACK_DAYS="5", BACKFILL_DAYS="")
     assert settings.api.port == 3
     assert settings.logging.level == "ERROR"
     assert settings.collection.lookback_days == 5
@@ -217,9 +215,7 @@ def test_a_fault_in_the_environment_names_its_variable(write: Any) -> None:
 
 
 def test_dotenv_adds_to_the_environment_which_wins(write: Any, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(
-        "# ours\nexport CLOUD_KEY='k' # key\nCLOUD_TENANT=file\nPORT=7\n", encoding="utf-8"
-    )
+    (tmp_path / ".env").write_text("# ours\nexport CLOUD_KEY='k' # key\nCLOUD_TENANT=file\nPORT=7\n", encoding="utf-8")
     settings = write(CLOUD_TENANT="real")
     assert settings.api.port == 7
     assert [cloud.tenant for cloud in clouds(settings)] == ["real"]

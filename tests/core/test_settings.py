@@ -65,16 +65,12 @@ def manual() -> dict[str, list[list[str]]]:
 
 def described() -> list[tuple[str, type[Any], set[str]]]:
     """Each chapter that describes a model, the model, and the keys told elsewhere."""
-    sections: list[tuple[str, type[Any], set[str]]] = [
-        (name, model, set()) for name, model in SECTIONS.items()
-    ]
+    sections: list[tuple[str, type[Any], set[str]]] = [(name, model, set()) for name, model in SECTIONS.items()]
     stores = [
         (f"store of the type {name}", plugins.load("warehouses", name), set[str]())
         for name in plugins.names("warehouses")
     ]
-    sources = [
-        (f"clouds.{name}", plugins.load("sources", name), {"name"}) for name in plugins.names("sources")
-    ]
+    sources = [(f"clouds.{name}", plugins.load("sources", name), {"name"}) for name in plugins.names("sources")]
     return sections + stores + sources
 
 
@@ -90,9 +86,7 @@ def cells(name: str, field: FieldInfo, model: type[Any]) -> list[str]:
 
 @pytest.mark.parametrize(("chapter", "model", "elsewhere"), described(), ids=lambda each: str(each)[:40])
 def test_every_key_is_in_the_manual(chapter: str, model: type[Any], elsewhere: set[str]) -> None:
-    expected = [
-        cells(name, field, model) for name, field in model.model_fields.items() if name not in elsewhere
-    ]
+    expected = [cells(name, field, model) for name, field in model.model_fields.items() if name not in elsewhere]
     assert sorted(manual().get(chapter, [])) == sorted(expected), f"chapter {chapter!r} of {MANUAL.name}"
 
 

@@ -50,9 +50,7 @@ def lake(empty: Lake) -> Lake:
     put(
         empty,
         [
-            charge(
-                day(3, 9), "7.25", service_name="Amazon EC2", region_id="eu-west-1", sub_account_id="1111"
-            ),
+            charge(day(3, 9), "7.25", service_name="Amazon EC2", region_id="eu-west-1", sub_account_id="1111"),
             charge(
                 day(1),
                 "10.5",

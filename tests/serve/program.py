@@ -35,9 +35,7 @@ def main(folder: str, kind: str, port: str, grace_seconds: str) -> int:
     lake = Lake(path=f"{folder}/lake")
     lake.prepare()
     state = State(f"sqlite:///{folder}/state.db")
-    app = create_app(
-        lake, state, collect={"obedient": obedient, "stubborn": stubborn}[kind], schedule="0 0 1 1 *"
-    )
+    app = create_app(lake, state, collect={"obedient": obedient, "stubborn": stubborn}[kind], schedule="0 0 1 1 *")
 
     @app.get("/slow")
     def slow(seconds: float) -> str:

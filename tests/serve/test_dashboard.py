@@ -206,9 +206,7 @@ def test_the_page_shows_the_numbers_of_the_reports(lake: Lake, url: str, opened:
     expect(page.locator("#cards section").first).to_contain_text(f"{versus} against 1\u201320 Sep 2026")
 
 
-def test_rankings_add_up_to_the_total_and_name_so_many_accounts(
-    lake: Lake, url: str, opened: Watched
-) -> None:
+def test_rankings_add_up_to_the_total_and_name_so_many_accounts(lake: Lake, url: str, opened: Watched) -> None:
     lake_rows = reports.costs(lake, CostQuery(USUAL, ("sub_account",))).rows
     dearest = next(row for row in lake_rows if row["currency"] == "USD")
     page = opened(url)
@@ -320,9 +318,7 @@ def test_a_store_that_fails_says_so(store: Store, url: str, opened: Watched) -> 
 
 def test_a_wrong_address_names_the_choices_and_the_way_out(url: str, opened: Watched) -> None:
     page = opened(f"{url}/?measure=gross")
-    expect(page.get_by_role("alert")).to_contain_text(
-        "no measure named 'gross'; there are: billed, effective"
-    )
+    expect(page.get_by_role("alert")).to_contain_text("no measure named 'gross'; there are: billed, effective")
     page.get_by_text("Show the usual view").click()
     expect(page.locator("#shown")).to_contain_text("USD")
 

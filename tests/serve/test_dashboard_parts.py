@@ -75,9 +75,7 @@ def test_a_failing_clock_keeps_the_numbers_shown(store: Store, remembered: State
     assert answer(CHOSEN | {"measure": "effective"}, "measure", seen)["no_numbers"] is True
 
 
-def test_our_own_faults_are_logged_not_shown(
-    store: Store, remembered: State, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_our_own_faults_are_logged_not_shown(store: Store, remembered: State, caplog: pytest.LogCaptureFixture) -> None:
     store.error = KeyError("secret detail")
     with caplog.at_level(logging.ERROR):
         page = Answer(store, remembered, Dashboard())(CHOSEN, None, None)

@@ -44,9 +44,7 @@ def test_ready_once_a_collection_succeeded(empty: Lake, state: State) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_not_ready_while_the_store_is_out_of_reach(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_not_ready_while_the_store_is_out_of_reach(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/readyz").status_code == 200
     with monkeypatch.context() as broken:
         broken.setattr(Lake, "version", lambda _lake: _raise(StoreError("cannot read the lake at /gone")))

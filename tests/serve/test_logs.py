@@ -64,9 +64,7 @@ def test_tracebacks_show_no_local_variables(style: Any) -> None:
 def test_request_lines(client: TestClient) -> None:
     out = StringIO()
     logs.setup("INFO", "json", out)
-    client.get(
-        "/api/v1/nope%0Aforged?api_key=hunter2", headers={"X-Request-ID": "abc-1", "Authorization": "hunter2"}
-    )
+    client.get("/api/v1/nope%0Aforged?api_key=hunter2", headers={"X-Request-ID": "abc-1", "Authorization": "hunter2"})
     client.get("/healthz")
     (line,) = [line for line in lines(out) if line["event"] == "request"]
     assert line.pop("ms") >= 0

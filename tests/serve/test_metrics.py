@@ -61,11 +61,7 @@ def test_the_others_are_summed_and_nothing_is_lost(empty: Lake, state: State) ->
             totals[labels["currency"], labels["measure"]] += Decimal(value)
         assert totals["USD", "billed"] == totals["USD", "effective"] == Decimal("443")
         assert totals["EUR", "billed"] == 1
-        billed = [
-            labels[name]
-            for labels, _ in found
-            if labels["measure"] == "billed" and labels["source"] == "prod"
-        ]
+        billed = [labels[name] for labels, _ in found if labels["measure"] == "billed" and labels["source"] == "prod"]
         assert len(billed) == TOP + 1
         assert billed.count(OTHER) == 1
     others = samples(text, "outlay_cost_month_to_date_by_service")
@@ -78,9 +74,7 @@ def test_a_month_begins_with_zero(lake: Lake, state: State) -> None:
 
 
 def test_the_age_of_old_data(lake: Lake, state: State) -> None:
-    found = samples(
-        render(lake, state, ["prod", "never"], date(2027, 10, 6)), "outlay_source_data_age_seconds"
-    )
+    found = samples(render(lake, state, ["prod", "never"], date(2027, 10, 6)), "outlay_source_data_age_seconds")
     assert found == [({"source": "prod"}, 366 * 86400.0)]
 
 

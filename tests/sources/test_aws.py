@@ -54,9 +54,7 @@ def aws(url: str, **settings: Any) -> Aws:
     return Aws.model_validate({"endpoint_url": url, "attempts": 1} | keys | settings)
 
 
-def group(
-    first: str, second: str, billed: str, effective: str | None = None, unit: str = "USD"
-) -> dict[str, Any]:
+def group(first: str, second: str, billed: str, effective: str | None = None, unit: str = "USD") -> dict[str, Any]:
     effective = billed if effective is None else effective
     return {
         "Keys": [first, second],
@@ -421,9 +419,7 @@ def test_an_account_nobody_may_ask_for_is_unknown() -> None:
 @pytest.mark.parametrize("profile", [None, "nobody"])
 def test_no_credentials_is_an_error_with_the_choices(profile: str | None) -> None:
     source = Aws(endpoint_url="http://127.0.0.1:1", attempts=1, profile=profile)
-    with pytest.raises(
-        AuthError, match=r"no usable credentials .*AWS_ACCESS_KEY_ID.* AWS_PROFILE.* access_key_id"
-    ):
+    with pytest.raises(AuthError, match=r"no usable credentials .*AWS_ACCESS_KEY_ID.* AWS_PROFILE.* access_key_id"):
         source.test()
 
 

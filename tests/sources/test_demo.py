@@ -76,9 +76,7 @@ def test_is_a_plugin_without_settings() -> None:
     demo = load("sources", "demo")()
     today = datetime.now(UTC).date()
     assert demo.name == "demo"
-    assert demo.test() in {
-        f"generated data, seed 7, 13 months up to {today - timedelta(days=days)}" for days in (1, 0)
-    }
+    assert demo.test() in {f"generated data, seed 7, 13 months up to {today - timedelta(days=days)}" for days in (1, 0)}
     with pytest.raises(ValidationError):
         demo.seed = 8
 
@@ -306,9 +304,7 @@ def without(found: list[Row], key: str) -> Decimal:
 def test_an_incident_shows_against_the_days_before(incident: Incident) -> None:
     days = incident.days(UNTIL)
     before = Period(days.start - timedelta(days=7), days.start)
-    mine = [
-        r for r in rows() if r["sub_account_name"] == incident.account and r["charge_category"] == "Usage"
-    ]
+    mine = [r for r in rows() if r["sub_account_name"] == incident.account and r["charge_category"] == "Usage"]
     usual = [row for row in mine if row["charge_date"] in before]
     during = [row for row in mine if row["charge_date"] in days]
     if incident.tags_lost:

@@ -47,8 +47,7 @@ def load(path: Path | None, env: Mapping[str, str], cwd: Path) -> Settings:
     sources = _sources(document, env, off)
     store = _store(document, env)
     sections: dict[str, Any] = {
-        name: _fitted(document, model, (name,), document.tree.get(name), env)
-        for name, model in SECTIONS.items()
+        name: _fitted(document, model, (name,), document.tree.get(name), env) for name, model in SECTIONS.items()
     }
     if document.faults or store is None:
         raise document.error()
@@ -225,9 +224,7 @@ def _sources(document: Document, env: Mapping[str, str], off: set[Key]) -> tuple
         if key in off:
             continue
         model = _plugin(document, "sources", plugin, key)
-        source: Source | None = (
-            _fitted(document, model, key, {"name": plugin, **block}, env) if model else None
-        )
+        source: Source | None = _fitted(document, model, key, {"name": plugin, **block}, env) if model else None
         if source is None:
             continue
         name = source.name

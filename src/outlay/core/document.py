@@ -92,9 +92,7 @@ class Document:
     def error(self) -> ConfigError:
         """All faults, in the order of their lines, those of the environment first."""
         order = sorted(self.faults, key=lambda key: self.place(key).line)
-        return ConfigError(
-            "\n".join(f"{self.place(key)}: {dotted(key)}: {self.faults[key]}" for key in order)
-        )
+        return ConfigError("\n".join(f"{self.place(key)}: {dotted(key)}: {self.faults[key]}" for key in order))
 
 
 def dotted(key: Iterable[str | int]) -> str:

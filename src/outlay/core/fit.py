@@ -46,11 +46,7 @@ def environment(model: type[Any]) -> Mapping[str, str]:
 
 def _words(kind: str, message: str, model: type[BaseModel], loc: Key) -> str:
     if kind != "missing":
-        return (
-            message.removeprefix("Value error, ")
-            .replace("Input should", "should")
-            .partition(", unable to")[0]
-        )
+        return message.removeprefix("Value error, ").replace("Input should", "should").partition(", unable to")[0]
     variables = [name for name, filled in environment(model).items() if (filled,) == loc]
     return f"is required; set it here or as {variables[0]}" if variables else "is required"
 

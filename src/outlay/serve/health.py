@@ -42,11 +42,7 @@ class Readiness:
         except Exception:
             log.exception("the store is out of reach")
             return "store", "the store is out of reach; the log has the details"
-        return (
-            None
-            if self._seen
-            else ("no-data", "no collection has succeeded yet and the store holds no charges")
-        )
+        return None if self._seen else ("no-data", "no collection has succeeded yet and the store holds no charges")
 
     def _has_data(self) -> bool:
         """Some collection succeeded, or there are charges."""

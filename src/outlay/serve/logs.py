@@ -7,9 +7,7 @@ import sys
 from typing import IO, Any, Literal
 
 
-def setup(
-    level: str = "INFO", style: Literal["console", "json"] = "console", stream: IO[str] | None = None
-) -> None:
+def setup(level: str = "INFO", style: Literal["console", "json"] = "console", stream: IO[str] | None = None) -> None:
     """Send all log lines, by `logging` or structlog, to `stream` (standard error).
 
     `level` is ours. Libraries tell of warnings only: below, they log addresses and headers with secrets.
@@ -28,17 +26,11 @@ def setup(
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [
-            structlog.dev.ConsoleRenderer(
-                colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        else [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     )
     unwrap = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[unwrap, *last])
-    )
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[unwrap, *last]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("outlay").setLevel(level)
     structlog.configure(

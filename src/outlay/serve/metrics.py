@@ -76,9 +76,7 @@ def _costs(warehouse: Warehouse, today: date) -> Iterator[Metric]:
     )
 
 
-def _summed(
-    warehouse: Warehouse, days: Period, *dimension: str, only: Sequence[str] = ()
-) -> dict[Labels, Decimal]:
+def _summed(warehouse: Warehouse, days: Period, *dimension: str, only: Sequence[str] = ()) -> dict[Labels, Decimal]:
     """Costs by provider, source, the dimension if there is one, currency and measure."""
     filters = (Filter("source", tuple(only)),) if only else ()
     found: dict[Labels, Decimal] = defaultdict(Decimal)
@@ -129,9 +127,7 @@ def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: d
     ages = _ages(warehouse, sources or [*known], today)
 
     def each(name: str, told: str, values: Mapping[str, float]) -> Metric:
-        return _gauge(
-            f"source_{name}", told, ("source",), [((source,), value) for source, value in values.items()]
-        )
+        return _gauge(f"source_{name}", told, ("source",), [((source,), value) for source, value in values.items()])
 
     told = "Whether the last attempt to refresh the source succeeded."
     yield each("up", told, {f.source: not f.stale for f in fresh})

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 NAP_SECONDS = 60.0  # look at the clock again this often: it may be set, and a laptop sleeps
 
+
 class Collector:
     """Runs `collect` at once and then by `schedule`, one after the other, until `stopping` is set.
 

@@ -130,9 +130,7 @@ class Access(BaseModel):
         if code in DENIED:
             need = NEEDS.get(operation, operation)
             return AuthError(f"{self.name}: {operation} is denied; it takes {need}. AWS says: {said}")
-        return SourceError(
-            f"{self.name}: {operation} failed, tried {self.attempts} times at most: {code}: {said}"
-        )
+        return SourceError(f"{self.name}: {operation} failed, tried {self.attempts} times at most: {code}: {said}")
 
     def _redacted(self, text: str) -> str:
         for secret in filter(None, self._secrets()):

@@ -145,9 +145,7 @@ class Aws(Access):
         return answer
 
 
-def _rows(
-    question: _Question, answer: Mapping[str, Any], days: Period, place: str
-) -> Iterator[dict[str, Any]]:
+def _rows(question: _Question, answer: Mapping[str, Any], days: Period, place: str) -> Iterator[dict[str, Any]]:
     """The rows of one page, without the groups that are zero in both measures."""
     for result in answer["ResultsByTime"]:
         day = _day(result, days, place)

@@ -48,9 +48,7 @@ class Question(BaseModel):
     service: list[str] = Field([], description="Only these services, as the bill calls them; repeatable.")
     account: list[str] = Field([], description="Only these accounts, by id; repeatable.")
     region: list[str] = Field([], description="Only these regions, by id; repeatable.")
-    tag: list[str] = Field(
-        [], description="Only with this tag, key:value; repeatable. A colon in a key is written \\:"
-    )
+    tag: list[str] = Field([], description="Only with this tag, key:value; repeatable. A colon in a key is written \\:")
     measure: Measure = Field("billed", description="Which cost: effective is amortised.")
     exclude: list[str] = Field([], description="Leave out credits, refunds, taxes or purchases; by commas.")
     granularity: Granularity | None = Field(None, description="One row per day or month, too.")

@@ -111,8 +111,7 @@ def cards(numbers: Numbers) -> list[Any]:
 def legend(numbers: Numbers) -> list[Any]:
     """Whose colour is whose, each with its total; and what a pale bar means."""
     found: list[Any] = [
-        html.Span([*_provider(each.provider), html.B(shown(each.total, numbers.currency))])
-        for each in numbers.daily
+        html.Span([*_provider(each.provider), html.B(shown(each.total, numbers.currency))]) for each in numbers.daily
     ]
     estimates = [each.provisional_from for each in numbers.daily if each.provisional_from is not None]
     if estimates:
@@ -150,7 +149,7 @@ def table(numbers: Numbers) -> Any:
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
     """A ranking as a table of bars; its last row holds all others, so that the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
-    called = {None: f"(no {what})", "": f"(no {what})", **found.labels}
+    called: dict[str | None, str] = {None: f"(no {what})", "": f"(no {what})", **found.labels}
     rows = [_rank(each, called.get(each.name) or str(each.name), found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"

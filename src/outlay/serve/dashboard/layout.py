@@ -96,9 +96,7 @@ def _controls(settings: DashboardSettings, today: date) -> Any:
         value="billed",
         attributes=_root("Which cost: billed, or effective, with commitments spread over their term"),
     )
-    return html.Div(
-        [days, providers, measure], className="controls", role="group", **aria(label="What is shown")
-    )
+    return html.Div([days, providers, measure], className="controls", role="group", **aria(label="What is shown"))
 
 
 def _presets(today: date) -> list[dict[str, Any]]:

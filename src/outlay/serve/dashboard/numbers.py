@@ -180,8 +180,7 @@ def ranking(
     names: list[tuple[str | None, str | None]] = list(dict.fromkeys([*now, *(then or {})]))
     zero = Decimal(0)
     found = [
-        Amount(name[0], name[1], now.get(name, zero), None if then is None else then.get(name, zero))
-        for name in names
+        Amount(name[0], name[1], now.get(name, zero), None if then is None else then.get(name, zero)) for name in names
     ]
     found.sort(key=lambda each: (-each.cost, each.name or "", each.provider or ""))
     # One other alone can as well be named.

@@ -85,9 +85,7 @@ def layout(seed: int) -> Layout:
         promised={each.id: each.units(known) for each in COMMITMENTS},
         charges=charges,
         batch=focus.batch({**_NOT_YET, **charge.columns} for charge in charges),
-        factors={
-            name: pa.array([charge.factors.get(name) for charge in charges], pa.int64()) for name in names
-        },
+        factors={name: pa.array([charge.factors.get(name) for charge in charges], pa.int64()) for name in names},
     )
 
 

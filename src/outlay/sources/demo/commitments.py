@@ -62,9 +62,7 @@ class Commitment:
             "commitment_discount_name": self.name,
             "commitment_discount_status": status,
             "commitment_discount_type": self.type,
-            "commitment_discount_unit": self.cloud.currency
-            if self.category == "Spend"
-            else self.metered.unit,
+            "commitment_discount_unit": self.cloud.currency if self.category == "Spend" else self.metered.unit,
             "pricing_category": "Committed",
         }
 
@@ -132,9 +130,7 @@ COMMITMENTS = (
 )
 
 
-def use(
-    lines: Sequence[Line], usage: Sequence[int], promised: Mapping[str, int]
-) -> tuple[list[int], list[int]]:
+def use(lines: Sequence[Line], usage: Sequence[int], promised: Mapping[str, int]) -> tuple[list[int], list[int]]:
     """How much of each line is covered, and how much of each commitment nobody uses."""
     left = dict(promised)
     covered = [0] * len(lines)

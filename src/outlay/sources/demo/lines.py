@@ -41,9 +41,7 @@ def dice(*parts: object) -> Random:
 
 def build(seed: int) -> tuple[Line, ...]:
     """All lines of the company, in an order of their own."""
-    return tuple(
-        line for cloud in CLOUDS for account in cloud.accounts for line in _of_account(seed, cloud, account)
-    )
+    return tuple(line for cloud in CLOUDS for account in cloud.accounts for line in _of_account(seed, cloud, account))
 
 
 def usual(lines: Sequence[Line], seed: int, day: date) -> list[int]:
