@@ -46,11 +46,16 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     return Used(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit, out)
 
 
+def _paths() -> str:
+    """Where children find this package and Outlay, whatever folder they start in."""
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return os.pathsep.join(str(Path(each).absolute()) for each in (Path(__file__).parent.parent, *given))
+
+
 def child(module: str, *arguments: object) -> tuple[Any, Used]:
     """Run a module of this package, and read the JSON that is its output."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
-    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    used = run(command, {**os.environ, "PYTHONPATH": path})
+    used = run(command, {**os.environ, "PYTHONPATH": _paths()})
     return (json.loads(used.out) if used.out else None), used
 
 
@@ -64,8 +69,8 @@ def command_lines(lake: Path, size: str) -> list[Line]:
 
 
 def _line(what: str, arguments: Sequence[str], lake: Path, limit: float) -> Line:
-    settings = {"OUTLAY__STORE__PATH": str(lake)}
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG") if name in os.environ}
+    settings = {"OUTLAY__STORE__PATH": str(lake), "PYTHONPATH": _paths()}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     start = [sys.executable, "-c", "from outlay.cli import main; main()"]  # what the installed script does
     used = [run([*start, *arguments], kept | settings) for _ in range(RUNS)]
     cpu = median(each.cpu_seconds for each in used)

@@ -149,8 +149,7 @@ def table(numbers: Numbers) -> Any:
 def ranks(found: Ranking, what: str, numbers: Numbers) -> Any:
     """A ranking as a table of bars; its last row holds all others, so that the rows add up to the total."""
     widest = max([each.cost for each in found.top] + [Decimal(0)])
-    called: dict[str | None, str] = {None: f"(no {what})", "": f"(no {what})", **found.labels}
-    rows = [_rank(each, called.get(each.name) or str(each.name), found.total, widest) for each in found.top]
+    rows = [_rank(each, _called(each, found, what), found.total, widest) for each in found.top]
     if found.others is not None:
         label = f"{found.others_count:,} other {what}s"
         rows.append(_rank(found.others, label, found.total, widest))
@@ -243,6 +242,10 @@ def _rank(each: Amount, label: str, total: Decimal, widest: Decimal) -> Any:
             html.Td(change(each.cost, each.before), className=_direction(each.cost, each.before)),
         ]
     )
+
+
+def _called(each: Amount, found: Ranking, what: str) -> str:
+    return found.labels.get(each.name, each.name) if each.name else f"(no {what})"
 
 
 def _title(name: str | None, label: str) -> str:
