@@ -48,8 +48,8 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 def _paths() -> str:
     """Where children find this package and Outlay, whatever folder they start in."""
-    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return os.pathsep.join(str(Path(each).absolute()) for each in (Path(__file__).parent.parent, *given))
+    given = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    return os.pathsep.join(str(Path(each).absolute()) for each in [str(Path(__file__).parent.parent), *given])
 
 
 def child(module: str, *arguments: object) -> tuple[Any, Used]:

@@ -32,7 +32,7 @@ def test_any_sequence_of_replaces_equals_a_dict(new_store: NewStore, kind: Kind)
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(st.lists(steps(), min_size=1, max_size=5))
+    @given(st.lists(steps(), min_size=3, max_size=6))
     def check(sequence: list[Step]) -> None:
         warehouse, model = new_store().open(), Model()
         warehouse.prepare()

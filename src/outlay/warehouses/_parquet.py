@@ -184,7 +184,9 @@ class _Month:
     def discard(self) -> None:
         with self._lock:
             if self._open is not None:
-                self._open[2].close()
+                _path, _uri, sink, writer, _footer = self._open
+                writer.is_open = False  # or it would write its footer as it goes, to a file that is closed
+                sink.close()
                 self._open = None
             for uri in self._uris:
                 self._owner.forget(uri)

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import IO, Any, Literal
 
 from outlay.objects import literal
@@ -74,11 +75,18 @@ def line_of_row(file: IO[bytes], header: Header, row: int) -> int:
         return start
 
 
-def read_to_end(file: IO[bytes], compression: Compression) -> None:
-    """Unpack the whole file: what is cut short or damaged raises OSError, EOFError or zlib.error."""
-    with _unpacked(file, compression) as unpacked:
-        while unpacked.read(1 << 20):
-            pass
+def read_to_end(file: IO[bytes], compression: Compression, stop: Event) -> None:
+    """Unpack the whole file, unless told to stop. Raises EOFError for what is cut short or damaged."""
+    import pyarrow as pa
+
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(file), compression) as unpacked:
+            while not stop.is_set() and unpacked.read(1 << 20):
+                pass
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise EOFError from None  # Arrow's own word for what does not unpack
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import IO, TYPE_CHECKING
 
 from outlay.core import focus
@@ -52,10 +54,7 @@ class Reading:
         if months is not None:
             inside = _inside(self.columns["billing_period_start"], months)
             query += f" WHERE {inside} IS NOT FALSE"  # a charge without a month is a fault, not one to leave out
-        if not is_remote(self.bill.path):
-            # The engine does not compare checksums: a flipped bit may become another amount. Buckets check theirs.
-            self._unpack()
-        with closing(connected(self.options, self.bill.path)) as con:
+        with self._compared(), closing(connected(self.options, self.bill.path)) as con:
             con.execute("SET preserve_insertion_order = false")
             con.execute(f"SET memory_limit = '{MEMORY}'")
             try:
@@ -65,12 +64,30 @@ class Reading:
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 raise BillError(self._explained(error)) from None
 
-    def _unpack(self) -> None:
-        """Raise BillError if the file is packed and cut short or damaged."""
+    @contextmanager
+    def _compared(self) -> Iterator[None]:
+        """Raise BillError at the end if the file is packed and cut short or damaged.
+
+        The engine does not compare checksums: a flipped bit may become another amount. So that is done beside it,
+        while the file is in memory anyway. Buckets check theirs.
+        """
+        if is_remote(self.bill.path):
+            yield
+            return
+        stop = Event()
+        with ThreadPoolExecutor(1, "checksum") as pool:
+            done = pool.submit(self._unpack, stop)
+            try:
+                yield
+                done.result()
+            finally:
+                stop.set()
+
+    def _unpack(self, stop: Event) -> None:
         header = self.layout.header
         if header is not None and header.compression != "none":
             with opened(self.bill, self.options) as file:
-                csv_files.read_to_end(file, header.compression)
+                csv_files.read_to_end(file, header.compression, stop)
 
     def _refuse(self, batch: pa.RecordBatch) -> None:
         """Raise BillError for charges without what every charge has, and for times that only look like some."""
@@ -99,7 +116,7 @@ class Reading:
 
     def _explained(self, error: Exception) -> str:
         """What is wrong with the bill: file, line, column and value where the reader tells them."""
-        self._unpack()
+        self._unpack(Event())
         fault = fault_of(error, self.layout.columns)
         place = self._place(csv_files.line_of_entry, fault.entry) if fault.entry else self.bill.path
         return f"{place}: {fault.words}"
