@@ -22,7 +22,7 @@ def names(kind: Kind) -> list[str]:
     """The names of all plugins of a kind, sorted. Imports none of them."""
     folder = Path(__file__).parent.parent / kind
     ours = {module.name.replace("_", "-") for module in iter_modules([str(folder)]) if module.name[0] != "_"}
-    return sorted(ours | {entry.name for entry in _outside().select(group=f"outlay.{kind}")})
+    return sorted(ours | {entry.name for entry in _outside(kind)})
 
 
 @cache
@@ -30,7 +30,7 @@ def load(kind: Kind, name: str) -> type[Any]:
     """The plugin's class. Raises UsageError with the choices when there is none of that name."""
     if name not in names(kind):
         raise UsageError(choices(kind.removesuffix("s"), name, names(kind)))
-    for entry in _outside().select(group=f"outlay.{kind}", name=name):
+    for entry in _outside(kind).select(name=name):
         outside: type[Any] = entry.load()
         return outside
     module = import_module(f"outlay.{kind}.{name.replace('-', '_')}")
@@ -39,6 +39,6 @@ def load(kind: Kind, name: str) -> type[Any]:
 
 
 @cache
-def _outside() -> EntryPoints:
-    """Every entry point there is: looking through what is installed takes milliseconds, so it is done once."""
-    return entry_points()
+def _outside(kind: Kind) -> EntryPoints:
+    """What other packages add: looking through all that is installed takes milliseconds, so it is done once."""
+    return entry_points(group=f"outlay.{kind}")
