@@ -13,7 +13,7 @@ from outlay.core.errors import UsageError
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """What is found is remembered: not what these tests make up."""
-    caches = (plugins.names, plugins.load)
+    caches = (plugins.names, plugins.load, plugins._outside)
     for each in caches:
         each.cache_clear()
     yield
