@@ -26,7 +26,6 @@ def files(folder: Path) -> dict[str, bytes]:
         ("costs --group-by tag:", "no dimension named 'tag:'; there are: "),
         ("costs --filter nope=1", "no dimension named 'nope'; there are: "),
         ("costs --filter service", "--filter 'service' is not DIMENSION=VALUE, such as service=AmazonEC2"),
-        ("costs --filter date=soon", "not a date: 'soon'; write it as 2026-10-31"),
         ("costs --exclude nope", "no kind of charge named 'nope'; there are: credits, refunds, taxes, purchases"),
         ("costs --measure nope", "'nope' is not one of 'billed', 'effective', 'contracted', 'list'"),
         ("costs --granularity hourly", "'hourly' is not one of 'daily', 'monthly'"),
@@ -69,6 +68,15 @@ def test_wrong_usage(outlay: Outlay, folder: Path, arguments: str, said: str) ->
     assert (done.code, done.out) == (2, "")
     assert said.lower() in done.err.lower().replace(" is a directory", "is a directory")
     assert files(folder) == before
+
+
+def test_a_filter_that_is_no_day(outlay: Outlay, folder: Path) -> None:
+    put_bills(folder)
+    outlay("collect")
+
+    done = outlay("costs", "--filter", "date=soon", "--start-date", "2026-10-01")
+
+    assert (done.code, done.err) == (2, "outlay: not a date: 'soon'; write it as 2026-10-31\n")
 
 
 def test_help_when_nothing_is_asked(outlay: Outlay) -> None:
