@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from outlay.core.errors import OutlayError, StoreError
+from outlay.ranges import ranged
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,7 +31,7 @@ def connect(options: Mapping[str, str] | None = None, location: str = "") -> Duc
     con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors of this connection are sessions of their own
     if is_remote(location):
-        con.register_filesystem(filesystem(location, options or {}))
+        con.register_filesystem(ranged(filesystem(location, options or {})))
     return con
 
 

@@ -54,6 +54,19 @@ def test_a_replace_tells_what_it_changed(warehouse: Warehouse) -> None:
     assert answer(warehouse, CostQuery(YEAR, ("date",))) == {(before,): 1}
 
 
+def test_a_month_that_comes_after_its_late_charges_restates_nothing(warehouse: Warehouse) -> None:
+    before = MONTH.months.start - timedelta(days=1)
+    late = charge(before, "5", billing_period_start=midnight(MONTH.months.start))
+    warehouse.replace(MONTH, [focus.batch([late])])
+    earlier = Span(MONTH.source, Period(before.replace(day=1), MONTH.months.start))
+    assert warehouse.replace(earlier, [focus.batch([charge(before, "2")])]).changes == [
+        DayChange(before, "USD", None, Decimal(7))
+    ]
+    assert warehouse.replace(earlier, [focus.batch([charge(before, "3")])]).changes == [
+        DayChange(before, "USD", Decimal(7), Decimal(8))
+    ]
+
+
 def test_replacing_days_leaves_the_other_days_of_the_month_as_they_were(warehouse: Warehouse) -> None:
     rows = [charge(DAY, "1", service_name="EC2", tags={"team": "core"}, consumed_quantity=Decimal("1.5"))]
     put(warehouse, [*rows, charge(NEXT, "2")])

@@ -84,6 +84,10 @@ class CostQuery:
             raise UsageError(f"a limit is at least 1, not {self.limit}")
         names = tuple(dict.fromkeys(dimension(word) for word in self.dimensions))
         filters = tuple(replace(each, dimension=dimension(each.dimension)) for each in self.filters)
+        for each in filters:
+            for value in each.values:
+                if value is not None:
+                    _typed(each.dimension, value)  # a wrong day is told here, even where there is nothing to filter
         object.__setattr__(self, "dimensions", names)
         object.__setattr__(self, "filters", filters)
 

@@ -95,6 +95,7 @@ class Access(BaseModel):
         The chain is broken, as an error about a signature quotes what was signed.
         """
         from botocore import exceptions as boto
+        from botocore.parsers import ResponseParserError
 
         none_found = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
         no_use = (
@@ -110,7 +111,7 @@ class Access(BaseModel):
         except (*none_found, *no_use) as error:
             reason = f"no usable credentials ({type(error).__name__})"
             raise AuthError(f"{self.name}: {reason}; set {KEYS}, or in the settings {FIELDS}") from None
-        except boto.BotoCoreError as error:
+        except (boto.BotoCoreError, ResponseParserError) as error:
             raise SourceError(f"{self.name}: AWS cannot be reached: {self._redacted(str(error))}") from None
 
     def _configured(self, session: Any, service: str) -> Any:

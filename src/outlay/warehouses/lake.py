@@ -224,8 +224,15 @@ class Lake(BaseModel):
         days = Period(min(each.first_day for each in touched), max(each.next_day for each in touched))
         old = self._days(before, span.source, days)
         now = self._days(after, span.source, days)
+        # Months come newest first: of one that is new, a late charge on the next bill was no belief about its days.
+        unknown = span.months if span.days is None and not before.holding(span) else ()
         changes = [
-            DayChange(day, currency, old.get((day, currency)), now.get((day, currency), Decimal(0)))
+            DayChange(
+                day,
+                currency,
+                None if day in unknown else old.get((day, currency)),
+                now.get((day, currency), Decimal(0)),
+            )
             for day, currency in sorted(old.keys() | now.keys())
             if old.get((day, currency)) != now.get((day, currency))
         ]

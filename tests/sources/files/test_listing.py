@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from outlay import ranges
 from outlay.core.errors import BillError, SourceError
 from outlay.core.span import Period
 from outlay.sources.files import Files, buckets
@@ -300,13 +301,13 @@ def test_a_large_file_is_read_once_and_right(
     assert size > 3 * buckets.HEADER_BYTES
     bucket.client.upload_file(str(path), bucket.name, path.name)
     asked: list[int] = []
-    readinto = buckets.Ranges.readinto
+    readinto = ranges.Ranges.readinto
 
-    def counted(file: buckets.Ranges, buffer: Any) -> int:
+    def counted(file: ranges.Ranges, buffer: Any) -> int:
         asked.append(readinto(file, buffer))
         return asked[-1]
 
-    monkeypatch.setattr(buckets.Ranges, "readinto", counted)
+    monkeypatch.setattr(ranges.Ranges, "readinto", counted)
     read_rows = bucket.read("")
 
     assert sorted(row["billed_cost"] for row in read_rows) == [Decimal(row["BilledCost"]) for row in rows]

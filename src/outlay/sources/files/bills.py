@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from outlay.core.errors import BillError
-from outlay.objects import is_remote, literal
+from outlay.objects import connect, is_remote, literal
 from outlay.sources.files import buckets, csv_files, cur, focus_files
 from outlay.sources.files.faults import fault_of
 
@@ -89,7 +89,7 @@ def _parquet(bill: Bill, options: Mapping[str, str]) -> Layout:
     # Some writers leave unsaid that their binary columns are text.
     table = f"read_parquet({literal(bill.path)}, hive_partitioning = false, binary_as_string = true)"
     try:
-        with closing(buckets.connected(options, bill.path)) as con:
+        with closing(connect(options, bill.path)) as con:
             rows = con.sql(f"DESCRIBE SELECT * FROM {table}").fetchall()  # noqa: S608 - quoted path
     except duckdb.Error as error:
         raise BillError(f"{bill.path}: {fault_of(error, {}).words}") from None

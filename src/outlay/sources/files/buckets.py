@@ -1,91 +1,16 @@
-"""Reading a bucket's files by ranges, from many threads at once.
-
-DuckDB seeks and reads one handle from several threads; a handle that keeps one position for all of them returns
-the bytes of another place, which a CSV reader takes for data. Here every thread has a position of its own.
-"""
+"""The first lines of a bucket's files, for little more than their bytes."""
 
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
-from outlay.objects import connect, filesystem, is_remote
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from outlay.objects import filesystem
+from outlay.ranges import Ranges
 
 HEADER_BYTES = 256 << 10  # asked for at once when only a file's first lines are wanted
-
-
-class Ranges(io.RawIOBase):
-    """A file of a bucket: each read is one request for exactly the bytes asked for."""
-
-    def __init__(self, files: Any, path: str, size: int) -> None:
-        """`files` is the fsspec file system of the bucket, `size` the file's in bytes."""
-        super().__init__()
-        self._files, self._path, self.size = files, path, size
-        self._positions: dict[int, int] = {}
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._positions.get(threading.get_ident(), 0)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        position = offset + (0, self.tell(), self.size)[whence]
-        self._positions[threading.get_ident()] = position
-        return position
-
-    def readinto(self, buffer: Any) -> int:
-        start = self.tell()
-        end = min(start + len(buffer), self.size)
-        if start >= end:
-            return 0
-        buffer[: end - start] = self._files.cat_file(self._path, start=start, end=end)
-        return self.seek(end) - start
-
-
-def connected(options: Mapping[str, str], location: str) -> DuckDBPyConnection:
-    """A DuckDB connection as `objects.connect` makes it, which reads the bucket of `location` by ranges."""
-    con = connect()
-    if is_remote(location):
-        con.register_filesystem(_ranged(filesystem(location, options)))
-    return con
 
 
 def opened(options: Mapping[str, str], path: str, size: int) -> io.BufferedReader:
     """A file of a bucket, to be read from its start."""
     return io.BufferedReader(Ranges(filesystem(path, options), path, size), HEADER_BYTES)
-
-
-def _ranged(files: Any) -> Any:
-    from fsspec import AbstractFileSystem
-
-    class Ranged(AbstractFileSystem):  # type: ignore[misc] # fsspec ships no types
-        """The same files, opened as Ranges, and asked about once: DuckDB asks five times."""
-
-        cachable = False
-        protocol = files.protocol
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._known: dict[str, Any] = {}
-
-        def info(self, path: str, **_: Any) -> Any:
-            if path not in self._known:
-                self._known[path] = files.info(path)
-            return self._known[path]
-
-        def modified(self, path: str) -> Any:
-            return self.info(path)["last_modified"]
-
-        def _open(self, path: str, mode: str = "rb", **_: Any) -> Ranges:
-            return Ranges(files, path, self.info(path)["size"])
-
-    return Ranged()

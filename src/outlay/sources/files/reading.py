@@ -12,10 +12,9 @@ from typing import IO, TYPE_CHECKING
 from outlay.core import focus
 from outlay.core.errors import BillError
 from outlay.core.span import END_MONTH, FIRST_MONTH, Period
-from outlay.objects import identifier, is_remote
+from outlay.objects import connect, identifier, is_remote
 from outlay.sources.files import csv_files
 from outlay.sources.files.bills import Bill, Layout, opened
-from outlay.sources.files.buckets import connected
 from outlay.sources.files.faults import fault_of
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Reading:
         if months is not None:
             inside = _inside(self.columns["billing_period_start"], months)
             query += f" WHERE {inside} IS NOT FALSE"  # a charge without a month is a fault, not one to leave out
-        with self._compared(), closing(connected(self.options, self.bill.path)) as con:
+        with self._compared(), closing(connect(self.options, self.bill.path)) as con:
             con.execute("SET preserve_insertion_order = false")
             con.execute(f"SET memory_limit = '{MEMORY}'")
             try:
@@ -110,7 +109,7 @@ class Reading:
         if self.layout.header is None:
             return self.bill.path
         numbered = f'SELECT *, row_number() OVER () AS "#" FROM {self.layout.table}'  # noqa: S608 - as above
-        with closing(connected(self.options, self.bill.path)) as con:
+        with closing(connect(self.options, self.bill.path)) as con:
             found = con.sql(f'SELECT "#" FROM ({numbered}) WHERE {condition} LIMIT 1').fetchall()  # noqa: S608
         return self._place(csv_files.line_of_row, found[0][0]) if found else self.bill.path
 
