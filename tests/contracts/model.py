@@ -84,6 +84,11 @@ class Model:
     def replace(self, step: Step) -> Replaced:
         """Do the step, and say what a store should say of it."""
         span, before = step.span, self._days(step.span.source)
+        held = any(
+            source == span.source and month in span.months for (source, month, _), rows in self.rows.items() if rows
+        )
+        # A month that is new restates nothing of its own days, whatever late charges were known of them.
+        unknown = span.months if span.days is None and not held else ()
         for key in list(self.rows):
             source, month, day = key
             if source == span.source and month in span.months and (span.days is None or day in span.days):
@@ -92,7 +97,7 @@ class Model:
             self.rows[row.source, row.month, row.day].append(row)
         after = self._days(span.source)
         changes = [
-            DayChange(day, "USD", before.get(day), after.get(day, Decimal(0)))
+            DayChange(day, "USD", None if day in unknown else before.get(day), after.get(day, Decimal(0)))
             for day in sorted(before.keys() | after.keys())
             if before.get(day) != after.get(day)
         ]
