@@ -24,15 +24,20 @@ def is_remote(location: str) -> bool:
     return location.partition("://")[0] in SCHEMES and "://" in location
 
 
-def connect(options: Mapping[str, str] | None = None, location: str = "") -> DuckDBPyConnection:
-    """An in-memory DuckDB in UTC that goes online for nothing but the bucket of `location`, if it is one."""
+def connect(files: Any = None) -> DuckDBPyConnection:
+    """An in-memory DuckDB in UTC that goes online for nothing but the bucket whose file system `files` is."""
     import duckdb
 
     con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors of this connection are sessions of their own
-    if is_remote(location):
-        con.register_filesystem(ranged(filesystem(location, options or {})))
+    if files is not None:
+        con.register_filesystem(ranged(files))
     return con
+
+
+def files_of(location: str, options: Mapping[str, str]) -> Any:
+    """The file system of a bucket; None for a folder of this machine."""
+    return filesystem(location, options) if is_remote(location) else None
 
 
 def filesystem(location: str, options: Mapping[str, str]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.sources.files.focus_bills import charge, write
+from tests.sources.bills.focus_bills import charge, write
 
 SETTINGS = "clouds:\n  files: {path: bills}\n"
 

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.bills import put_bills
 from tests.cli.conftest import Done, Outlay, command, told
 from tests.servers import Request, Response, answering
-from tests.sources.files.focus_bills import charge, write
+from tests.sources.bills.focus_bills import charge, write
 
 OCTOBER = ("--start-date", "2026-10-01", "--end-date", "2026-10-31")
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "hush/this+is/secret"}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.bills import CHARGES, put_bills
 from tests.cli.conftest import Outlay
-from tests.sources.files.focus_bills import write
+from tests.sources.bills.focus_bills import write
 
 
 @pytest.fixture

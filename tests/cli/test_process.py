@@ -15,7 +15,7 @@ from tests.cli.bills import put_bills
 from tests.cli.conftest import Done, command, process, told
 from tests.cli.test_collect import refused, with_aws
 from tests.servers import answering
-from tests.sources.files.focus_bills import charge, write
+from tests.sources.bills.focus_bills import charge, write
 
 OCTOBER = ("costs", "--start-date", "2026-10-01", "--end-date", "2026-10-31")
 HEAVY = (

@@ -9,7 +9,7 @@ from tests.cli.bills import put_bills
 from tests.cli.conftest import Outlay
 from tests.cli.test_collect import refused, with_aws
 from tests.servers import answering
-from tests.sources.files.focus_bills import write
+from tests.sources.bills.focus_bills import write
 
 
 def test_init_writes_settings_that_load(outlay: Outlay, folder: Path) -> None:

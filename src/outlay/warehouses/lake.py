@@ -19,7 +19,7 @@ from outlay.core.errors import OutlayError, StoreError
 from outlay.core.ports import DayChange, Replaced
 from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, column_names, compile_query
 from outlay.core.span import Period, Span, next_month
-from outlay.objects import connect, faults, is_remote, plain
+from outlay.objects import connect, faults, files_of, is_remote, plain
 from outlay.warehouses._delta import COMMIT_ATTEMPTS, commit, create_table
 from outlay.warehouses._snapshot import DataFile, Snapshot, scan
 
@@ -132,7 +132,7 @@ class Lake(BaseModel):
     def _cursor(self) -> DuckDBPyConnection:
         with self._lock:
             if self._duck is None:
-                self._duck = connect(self._options, self.path)
+                self._duck = connect(files_of(self.path, self._options))
                 self._duck.execute("SET GLOBAL parquet_metadata_cache = true")
             cursor: DuckDBPyConnection = self._duck.cursor()
             return cursor

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from outlay.core.errors import BillError
-from tests.sources.files.cur_reports import LINES, write_csv
-from tests.sources.files.focus_bills import charge, read, text, utc, write, write_parquet
+from tests.sources.bills.cur_reports import LINES, write_csv
+from tests.sources.bills.focus_bills import charge, read, text, utc, write, write_parquet
 
 LONG = charge(Tags='{"note": "' + "x" * 2000 + '"}')
 

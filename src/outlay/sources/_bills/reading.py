@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING
 from outlay.core import focus
 from outlay.core.errors import BillError
 from outlay.core.span import END_MONTH, FIRST_MONTH, Period
-from outlay.objects import connect, identifier, is_remote
-from outlay.sources.files import csv_files
-from outlay.sources.files.bills import Bill, Layout, opened
-from outlay.sources.files.faults import fault_of
+from outlay.objects import connect, identifier
+from outlay.sources._bills import csv_files
+from outlay.sources._bills.bills import Bill, Layout, opened
+from outlay.sources._bills.faults import fault_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,6 @@ class Reading:
     bill: Bill
     layout: Layout
     columns: Mapping[str, str]
-    options: Mapping[str, str]
     month: Period | None = None
 
     def charges(self, months: Period | None) -> Iterator[pa.RecordBatch]:
@@ -53,7 +52,7 @@ class Reading:
         if months is not None:
             inside = _inside(self.columns["billing_period_start"], months)
             query += f" WHERE {inside} IS NOT FALSE"  # a charge without a month is a fault, not one to leave out
-        with self._compared(), closing(connect(self.options, self.bill.path)) as con:
+        with self._compared(), closing(connect(self.bill.files)) as con:
             con.execute("SET preserve_insertion_order = false")
             con.execute(f"SET memory_limit = '{MEMORY}'")
             try:
@@ -70,7 +69,7 @@ class Reading:
         The engine does not compare checksums: a flipped bit may become another amount. So that is done beside it,
         while the file is in memory anyway. Buckets check theirs.
         """
-        if is_remote(self.bill.path):
+        if self.bill.files is not None:
             yield
             return
         stop = Event()
@@ -85,7 +84,7 @@ class Reading:
     def _unpack(self, stop: Event) -> None:
         header = self.layout.header
         if header is not None and header.compression != "none":
-            with opened(self.bill, self.options) as file:
+            with opened(self.bill) as file:
                 csv_files.read_to_end(file, header.compression, stop)
 
     def _refuse(self, batch: pa.RecordBatch) -> None:
@@ -109,7 +108,7 @@ class Reading:
         if self.layout.header is None:
             return self.bill.path
         numbered = f'SELECT *, row_number() OVER () AS "#" FROM {self.layout.table}'  # noqa: S608 - as above
-        with closing(connect(self.options, self.bill.path)) as con:
+        with closing(connect(self.bill.files)) as con:
             found = con.sql(f'SELECT "#" FROM ({numbered}) WHERE {condition} LIMIT 1').fetchall()  # noqa: S608
         return self._place(csv_files.line_of_row, found[0][0]) if found else self.bill.path
 
@@ -122,7 +121,7 @@ class Reading:
 
     def _place(self, line_of: Callable[[IO[bytes], csv_files.Header, int], int], number: int) -> str:
         assert self.layout.header is not None  # noqa: S101 - only rows of a CSV have numbers
-        with opened(self.bill, self.options) as file:
+        with opened(self.bill) as file:
             return f"{self.bill.path}:{line_of(file, self.layout.header, number)}"
 
 

@@ -20,7 +20,7 @@ from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span, Window
 from outlay.sources.files import Files
 from outlay.warehouses.lake import Lake
-from tests.sources.files.focus_bills import WINDOW, charge, write, write_parquet
+from tests.sources.bills.focus_bills import WINDOW, charge, write, write_parquet
 
 YEAR = CostQuery(Period(date(2026, 1, 1), date(2027, 1, 1)), ("month",), order="dimensions")
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from outlay.core.focus import CHARGES
 from outlay.objects import connect, identifier, literal
-from outlay.sources.files import cur
-from outlay.sources.files.cur_columns import TYPES
+from outlay.sources._bills import cur
+from outlay.sources._bills.cur_columns import TYPES
 
 Row = Mapping[str, str]
 

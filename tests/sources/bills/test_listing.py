@@ -14,11 +14,12 @@ import pytest
 from outlay import ranges
 from outlay.core.errors import BillError, SourceError
 from outlay.core.span import Period
-from outlay.sources.files import Files, buckets
-from outlay.sources.files.bills import Bill, understood
-from outlay.sources.files.listing import found, identity, month_hint
+from outlay.sources._bills import buckets
+from outlay.sources._bills.bills import Bill, understood
+from outlay.sources._bills.listing import found, identity, month_hint
+from outlay.sources.files import Files
 from tests.servers import moto_server
-from tests.sources.files.focus_bills import WINDOW, charge, read, text, write
+from tests.sources.bills.focus_bills import WINDOW, charge, read, text, write
 
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 RUN = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -284,7 +285,7 @@ def test_a_file_that_left_the_bucket(bucket: Bucket) -> None:
     with pytest.raises(SourceError, match=r"^no billing files at"):
         list(source.fetch(span))
     with pytest.raises(BillError, match=r"^s3://.*/a\.csv: cannot be read: "):
-        understood(bills[0], bucket.options)
+        understood(bills[0])
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from outlay.core.focus import BY_NAME, FOCUS
-from tests.sources.files.focus_bills import charge, read, read_one, utc, write, write_parquet
+from tests.sources.bills.focus_bills import charge, read, read_one, utc, write, write_parquet
 
 # What each version has that the one before lacks, and what it is in 1.2.
 PREVIEW = {

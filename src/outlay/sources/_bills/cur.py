@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 
 from outlay.core.focus import CHARGES
 from outlay.objects import literal
-from outlay.sources.files.aws_services import OTHER, SERVICES
-from outlay.sources.files.cur_columns import (
+from outlay.sources._bills.aws_services import OTHER, SERVICES
+from outlay.sources._bills.cur_columns import (
     DECIMAL,
     TEXT,
     TIME,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from typing import Any
 
-from outlay.objects import filesystem
 from outlay.ranges import Ranges
 
 HEADER_BYTES = 256 << 10  # asked for at once when only a file's first lines are wanted
 
 
-def opened(options: Mapping[str, str], path: str, size: int) -> io.BufferedReader:
+def opened(files: Any, path: str, size: int) -> io.BufferedReader:
     """A file of a bucket, to be read from its start."""
-    return io.BufferedReader(Ranges(filesystem(path, options), path, size), HEADER_BYTES)
+    return io.BufferedReader(Ranges(files, path, size), HEADER_BYTES)

@@ -7,17 +7,17 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from outlay.core.errors import BillError
-from outlay.objects import connect, is_remote, literal
-from outlay.sources.files import buckets, csv_files, cur, focus_files
-from outlay.sources.files.faults import fault_of
+from outlay.objects import connect, literal
+from outlay.sources._bills import buckets, csv_files, cur, focus
+from outlay.sources._bills.faults import fault_of
 
 Kind = Literal["parquet", "gzip", "zstd", "none"]
-LAYOUTS = {"FOCUS": focus_files, "AWS CUR": cur}
+LAYOUTS = {"FOCUS": focus, "AWS CUR": cur}
 
 _MAGIC: Mapping[bytes, Kind] = {
     b"PAR1": "parquet",
@@ -28,11 +28,15 @@ _MAGIC: Mapping[bytes, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One file: its path or URL, its size in bytes, and what tells one version of it from the next."""
+    """One file: its path or URL, its size in bytes, and what tells one version of it from the next.
+
+    `files`: the fsspec file system of a bucket (it needs `cat_file` and `info`), None for a file of this machine.
+    """
 
     path: str
     size: int
     version: str
+    files: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +56,22 @@ class Layout:
     header: csv_files.Header | None = None
 
 
-def understood(bill: Bill, options: Mapping[str, str]) -> Layout:
+def understood(bill: Bill) -> Layout:
     """The layout of a bill, from its columns alone. Raises BillError when it has none that is known."""
-    with opened(bill, options) as file:
+    with opened(bill) as file:
         magic = file.read(4)
         file.seek(0)
         kind: Kind = next((kind for start, kind in _MAGIC.items() if magic.startswith(start)), "none")
         header = None if kind == "parquet" else csv_files.header(file, kind)
-    return _parquet(bill, options) if header is None else _csv(bill, header)
+    return _parquet(bill) if header is None else _csv(bill, header)
 
 
 @contextmanager
-def opened(bill: Bill, options: Mapping[str, str]) -> Iterator[IO[bytes]]:
+def opened(bill: Bill) -> Iterator[IO[bytes]]:
     """The bill's bytes; what goes wrong while they are read is a BillError."""
     try:
-        if is_remote(bill.path):
-            with buckets.opened(options, bill.path, bill.size) as remote:
+        if bill.files is not None:
+            with buckets.opened(bill.files, bill.path, bill.size) as remote:
                 yield remote
         else:
             with Path(bill.path).open("rb") as local:
@@ -77,19 +81,19 @@ def opened(bill: Bill, options: Mapping[str, str]) -> Iterator[IO[bytes]]:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise BillError(f"{bill.path}: the compressed file is cut short or damaged") from None
     except Exception as error:
-        if is_remote(bill.path) or isinstance(error, OSError | csv.Error):
+        if bill.files is not None or isinstance(error, OSError | csv.Error):
             words = getattr(error, "strerror", None) or fault_of(error, {}).words
             raise BillError(f"{bill.path}: cannot be read: {words}") from None
         raise
 
 
-def _parquet(bill: Bill, options: Mapping[str, str]) -> Layout:
+def _parquet(bill: Bill) -> Layout:
     import duckdb
 
     # Some writers leave unsaid that their binary columns are text.
     table = f"read_parquet({literal(bill.path)}, hive_partitioning = false, binary_as_string = true)"
     try:
-        with closing(connect(options, bill.path)) as con:
+        with closing(connect(bill.files)) as con:
             rows = con.sql(f"DESCRIBE SELECT * FROM {table}").fetchall()  # noqa: S608 - quoted path
     except duckdb.Error as error:
         raise BillError(f"{bill.path}: {fault_of(error, {}).words}") from None
@@ -111,7 +115,7 @@ def _layout_of(bill: Bill, columns: Mapping[str, str]) -> str:
         if layout.matches(columns):
             return name
     some = ", ".join([*columns][:6] + ["..."] * (len(columns) > 6))
-    missing = ", ".join(focus_files.missing(columns))
+    missing = ", ".join(focus.missing(columns))
     raise BillError(
         f"{bill.path}: no known billing layout ({', '.join(LAYOUTS)}); for FOCUS it lacks {missing};"
         f" its columns are: {some or 'none'}"

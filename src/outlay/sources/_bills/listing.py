@@ -13,8 +13,8 @@ from pathlib import Path
 from outlay.core.errors import BillError, SourceError
 from outlay.core.span import Period, next_month
 from outlay.objects import filesystem, is_remote, plain
-from outlay.sources.files.bills import Bill
-from outlay.sources.files.faults import unsigned
+from outlay.sources._bills.bills import Bill
+from outlay.sources._bills.faults import unsigned
 
 SUFFIXES = (".csv", ".csv.zst", ".gz", ".parquet")
 
@@ -36,7 +36,7 @@ def found(path: str, options: Mapping[str, str]) -> list[Bill]:
     empty = [bill.path for bill in bills if bill.size == 0]
     if empty:
         raise BillError(f"{empty[0]}: the file is empty")
-    return sorted(newest_runs(bills, lambda bill: _changed(bill, options)), key=lambda bill: bill.path)
+    return sorted(newest_runs(bills, _changed), key=lambda bill: bill.path)
 
 
 def identity(bills: Sequence[Bill], *settings: str) -> str:
@@ -126,14 +126,14 @@ def _remote(path: str, options: Mapping[str, str]) -> list[Bill]:
         wanted = [name for name in files if pattern.fullmatch(name)]
     else:
         wanted = [name for name in files if name == path or _is_bill(name.removeprefix(path))]
-    return [Bill(name, files[name]["size"], str(files[name]["e_tag"])) for name in wanted]
+    return [Bill(name, files[name]["size"], str(files[name]["e_tag"]), store) for name in wanted]
 
 
-def _changed(bill: Bill, options: Mapping[str, str]) -> float:
-    if not is_remote(bill.path):
+def _changed(bill: Bill) -> float:
+    if bill.files is None:
         return float(bill.version)
     with _reached(bill.path):
-        changed: datetime = filesystem(bill.path, options).modified(bill.path)
+        changed: datetime = bill.files.modified(bill.path)
     return changed.timestamp()
 
 

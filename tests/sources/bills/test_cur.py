@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from outlay.core.focus import BY_NAME, NAMES
-from outlay.sources.files import cur
-from outlay.sources.files.aws_services import SERVICES
-from tests.sources.files.cur_reports import (
+from outlay.sources._bills import cur
+from outlay.sources._bills.aws_services import SERVICES
+from tests.sources.bills.cur_reports import (
     LEGACY,
     LINES,
     PLAN,

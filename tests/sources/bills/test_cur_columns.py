@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.sources.files.cur_reports import (
+from tests.sources.bills.cur_reports import (
     COMMON,
     LEGACY,
     PLAN,
