@@ -174,7 +174,7 @@ class _Job:
 
 
 def _calls(source: Source) -> int:
-    return source.paid_calls if isinstance(source, Priced) else 0
+    return int(getattr(source, "paid_calls", 0))  # until sources book with a ledger
 
 
 def _known(state: State) -> set[str]:

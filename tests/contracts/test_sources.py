@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from outlay.core import focus, plugins
+from outlay.core.ledger import Tally
 from outlay.core.ports import Priced, Source
 from outlay.core.span import Span
 from tests.contracts.sources import NAME, ROOT, WINDOW, Case, case_of
@@ -85,14 +86,16 @@ def test_the_same_span_twice_gives_the_same_rows(source: Source) -> None:
     assert [fetched(source, span) for span in spans] == first
 
 
-def test_what_costs_money_is_priced_and_counted(source: Source) -> None:
+def test_what_costs_money_is_priced_and_booked(source: Source) -> None:
     if isinstance(source, Priced):
-        span = next(iter(source.spans(WINDOW)))
-        price, calls = source.price(span), source.paid_calls
+        span, tally = next(iter(source.spans(WINDOW))), Tally()
+        booked = source.with_ledger(tally)
+        assert isinstance(booked, Priced)
+        price = booked.price(span)
         assert price > 0
-        assert source.paid_calls == calls == 0
-        fetched(source, span)
-        assert source.paid_calls > 0
+        assert tally.usd == 0
+        fetched(booked, span)
+        assert tally.usd > 0
 
 
 def test_settings_show_no_secret_are_frozen_and_refuse_what_they_do_not_know(

@@ -47,6 +47,30 @@ class BillError(SourceError):
     code = "bill"
 
 
+class NotFoundError(SourceError):
+    """A billing source that does not know what was asked for: no such team, table, container or export."""
+
+    code = "not-found"
+
+
+class ThrottledError(SourceError):
+    """A billing source that told us to ask later, as often as we try."""
+
+    code = "throttled"
+
+
+class UnreachableError(SourceError):
+    """A billing source that gave no whole answer: no connection, a timeout, a cut, an error of its own."""
+
+    code = "unreachable"
+
+
+class SpendError(SourceError):
+    """A call that would cost more than the cap of the month allows; it was not made."""
+
+    code = "spend-cap"
+
+
 class StoreError(OutlayError):
     """A store that cannot be reached, read or written."""
 

@@ -6,7 +6,7 @@ registration. tests/contracts/ holds the same contracts as tests and runs them o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from outlay.core.query import CostQuery
+    from outlay.core.reading import Reading
     from outlay.core.span import Span, Window
 
 
@@ -70,16 +71,76 @@ class Source(Protocol):
         """
 
 
-@runtime_checkable
-class Priced(Protocol):
-    """A source whose questions cost money."""
+class Ledger(Protocol):
+    """What a source books while it works, beside the rows it yields. `ledger.Tally` is one in memory."""
 
     @property
-    def paid_calls(self) -> int:
-        """How many calls that cost money this object has made so far."""
+    def settled(self) -> frozenset[date]:
+        """The days that the provider will not change any more, as far as the source told: they are not asked for."""
+
+    def pay(self, operation: str, usd: Decimal, account: str = "") -> None:
+        """Book one call before it is made; a call that is free costs 0.
+
+        Raises SpendError when it would pass the month's cap, and ThrottledError past the calls of an hour: then
+        the call must not be made.
+        """
+
+    def settle(self, days: Iterable[date]) -> None:
+        """These days, whose rows are being yielded, are final. Taken back when the span is not stored."""
+
+    def kept(self, key: str) -> bytes | None:
+        """The answer kept under this key by an attempt at the same span that failed later on."""
+
+    def keep(self, key: str, answer: bytes) -> None:
+        """Keep a paid answer until its span is stored, so that trying again does not pay for it again."""
+
+
+@runtime_checkable
+class Booked(Protocol):
+    """A source whose calls are counted."""
+
+    def with_ledger(self, ledger: Ledger) -> Source:
+        """The same source, which books what it does with `ledger`."""
+
+
+@runtime_checkable
+class Priced(Booked, Protocol):
+    """A source whose questions cost money."""
 
     def price(self, span: Span) -> Decimal:
-        """What fetching the span costs, in USD, estimated without spending anything."""
+        """What fetching the span costs, in USD, told without spending anything."""
+
+
+@runtime_checkable
+class Several(Protocol):
+    """Settings that stand for several sources, such as one for each account."""
+
+    def each(self) -> Sequence[Source]:
+        """The sources, with names of their own. Asks nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Whose money a source brings: the account it asks as, and the members whose costs it sees as their payer."""
+
+    account: str
+    members: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Covering(Protocol):
+    """A source that can tell whose money it brings, so that no account is counted by two sources."""
+
+    def covers(self) -> Coverage | None:
+        """Whose money; None when that is not told. Raises SourceError."""
+
+
+@runtime_checkable
+class Readings(Protocol):
+    """A source that also has numbers which are no charges."""
+
+    def read(self, day: date) -> Iterator[Reading]:
+        """What the provider reports as of `day`, today (UTC) mostly. Raises SourceError."""
 
 
 class Warehouse(Protocol):
