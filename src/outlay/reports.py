@@ -60,10 +60,14 @@ def excluding(words: Iterable[str]) -> tuple[Filter, ...]:
 
 def costs(warehouse: Warehouse, query: CostQuery) -> Costs:
     """The rows and totals of one question."""
-    found = warehouse.query(query).to_pylist()
-    every = found if query.limit is None else warehouse.query(replace(query, dimensions=(), limit=None)).to_pylist()
+    limited = query.limit is not None
+    found = warehouse.query(replace(query, totals=limited)).to_pylist()
+    every = [row for row in found if row.get("is_total")] if limited else found
     estimates = [row["provisional_from"] for row in every if row["provisional_from"] is not None]
-    rows = [{key: value for key, value in row.items() if key != "provisional_from"} for row in found]
+    left_out = {"provisional_from", "is_total"}
+    rows = [
+        {key: value for key, value in row.items() if key not in left_out} for row in found if not row.get("is_total")
+    ]
     for row in rows:
         row["cost"] = row["cost"] if row["cost"] is not None else Decimal(0)
     return Costs(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from outlay.core.ports import Warehouse
-from outlay.core.query import CostQuery, Filter
+from outlay.core.query import CostQuery, Filter, Order
 from outlay.core.span import Period
 from tests.charges import charge, put
 from tests.contracts.model import answer
@@ -139,6 +139,18 @@ def test_rows_come_in_the_order_asked_for_and_no_more_than_the_limit(engine: War
     assert names(limit=99) == names()
     assert names(order="dimensions") == ["a", "b", "c", "d", None]
     assert names(order="dimensions", limit=3) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("order", ["cost", "dimensions"])
+def test_totals_come_last_one_per_currency_of_the_rows_beyond_the_limit_too(engine: Warehouse, order: Order) -> None:
+    costs = {"a": "2", "b": "30", None: "-1"}
+    rows = [charge(DAY, cost, service_name=name) for name, cost in costs.items()]
+    put(engine, [*rows, charge(DAY, "1", billing_currency="EUR", provisional=True)])
+    answer = engine.query(CostQuery(YEAR, ("service",), order=order, limit=1, totals=True)).to_pylist()
+    assert [row["is_total"] for row in answer] == [False, True, True]
+    assert [row["service"] for row in answer[1:]] == [None, None]
+    sums = {row["currency"]: (row["cost"], row["provisional_from"]) for row in answer if row["is_total"]}
+    assert sums == {"EUR": (Decimal(1), DAY), "USD": (Decimal(31), None)}
 
 
 def test_each_measure_sums_its_own_column(engine: Warehouse) -> None:

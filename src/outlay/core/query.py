@@ -68,6 +68,8 @@ class CostQuery:
 
     The answer has one column per dimension (text; `date` and `month` are days), `currency` (text), `cost`
     (decimal 38,18) and `provisional_from` (the first day among the row's that is still an estimate, or null).
+    With `totals` it also has `is_total`: true in one more row per currency, last, which sums up all rows, those
+    beyond a limit too, and has no dimensions.
     """
 
     days: Period
@@ -76,6 +78,7 @@ class CostQuery:
     measure: Measure = "billed"
     order: Order = "cost"
     limit: int | None = None
+    totals: bool = False
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
@@ -200,19 +203,33 @@ def compile_query(query: CostQuery, dialect: Dialect, cuts: Cuts | None = None, 
         f"SUM({money}) AS cost",
         f"MIN({estimate}) AS provisional_from",
     ]
-    order = [*labels, "currency"] if query.order == "dimensions" else ["cost DESC NULLS LAST", *labels, "currency"]
-    sql = (
+    grouped = (
         f"SELECT {', '.join(selected)} FROM {table} WHERE {' AND '.join(where)}"  # noqa: S608 - names from tables above
-        f" GROUP BY {', '.join([*labels, 'currency'])} ORDER BY {', '.join(order)}"
+        f" GROUP BY {', '.join([*labels, 'currency'])}"
     )
-    if query.limit is not None:
-        sql += f" LIMIT {bind(query.limit)}"
+    order = ", ".join(
+        [*labels, "currency"] if query.order == "dimensions" else ["cost DESC NULLS LAST", *labels, "currency"]
+    )
+    limit = "" if query.limit is None else f" LIMIT {bind(query.limit)}"
+    sql = _with_totals(grouped, labels, order, limit) if query.totals else f"{grouped} ORDER BY {order}{limit}"
     return Compiled(sql, bind.params)
+
+
+def _with_totals(grouped: str, labels: list[str], order: str, limit: str) -> str:
+    """One look at the rows gives both: the groups in their order, up to the limit, and the sums of all groups."""
+    names = ", ".join([*labels, "currency", "cost", "provisional_from"])
+    nothing = "".join(f"NULL AS {label}, " for label in labels)
+    return (
+        f"WITH every AS ({grouped}), shown AS (SELECT {names} FROM every ORDER BY {order}{limit})"  # noqa: S608 - as above
+        f" SELECT * FROM (SELECT {names}, FALSE AS is_total FROM shown UNION ALL"
+        f" SELECT {nothing}currency, SUM(cost), MIN(provisional_from), TRUE FROM every GROUP BY currency) AS answer"
+        f" ORDER BY is_total, {order}"
+    )
 
 
 def column_names(query: CostQuery) -> list[str]:
     """The names of the answer's columns, in order."""
-    return [*query.dimensions, "currency", "cost", "provisional_from"]
+    return [*query.dimensions, "currency", "cost", "provisional_from", *(["is_total"] if query.totals else [])]
 
 
 def _label(index: int) -> str:

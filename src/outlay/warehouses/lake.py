@@ -305,7 +305,8 @@ class _Rows:
 def _answer_schema(query: CostQuery) -> pa.Schema:
     import pyarrow as pa
 
-    kinds: dict[str, focus.Kind] = {"cost": "decimal", **dict.fromkeys(("date", "month", "provisional_from"), "date")}
+    days = dict.fromkeys(("date", "month", "provisional_from"), "date")
+    kinds: dict[str, Any] = {"cost": "decimal", "is_total": "boolean", **days}
     return pa.schema([(name, focus.arrow_type(kinds.get(name, "string"))) for name in column_names(query)])
 
 
