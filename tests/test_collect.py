@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,13 +16,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from outlay.collect import Ask, Planned, Progress, plan, refresh
+from outlay.collect import Ask, Planned, Progress, plan, refresh, tidy
 from outlay.core import focus
 from outlay.core.errors import AuthError, SourceError, StoreError
-from outlay.core.ports import Warehouse
+from outlay.core.ledger import Tally
+from outlay.core.ports import Coverage, Ledger, Warehouse
 from outlay.core.query import CostQuery
+from outlay.core.reading import Reading
 from outlay.core.span import Period, Span, Window
-from outlay.state import Restatement, State
+from outlay.state import Limits, Restatement, Run, State
 from outlay.warehouses.lake import Lake
 from tests.charges import charge
 from tests.contracts.model import answer
@@ -64,15 +68,29 @@ class Fake:
         return "fake"
 
 
+@dataclass
 class Paid(Fake):
-    """A fake that has paid for each fetch, and asks half a dollar for a day."""
+    """A fake that asks three times for a day, for half a dollar together, and of which one answer is free."""
 
-    @property
-    def paid_calls(self) -> int:
-        return 3 * len(self.fetched)
+    ledger: Ledger = field(default_factory=Tally)
+    account: str = "1"
+    final: Sequence[date] = ()
+    kept: list[bytes | None] = field(default_factory=list)
+
+    def with_ledger(self, ledger: Ledger) -> Paid:
+        self.ledger = ledger
+        return self
 
     def price(self, span: Span) -> Decimal:
         return Decimal("0.5") * len(span.days or span.months)
+
+    def fetch(self, span: Span) -> Iterator[pa.RecordBatch]:
+        self.kept.append(self.ledger.kept("page"))
+        for usd in ("0.3", "0.2", "0"):
+            self.ledger.pay("Ask", Decimal(usd), self.account)
+        self.ledger.keep("page", b"answer")
+        self.ledger.settle(self.final)
+        yield from super().fetch(span)
 
 
 @pytest.fixture
@@ -96,7 +114,7 @@ def test_sources_are_stored_recorded_and_fresh(warehouse: Warehouse, state: Stat
     assert costs(warehouse) == {"aws": 2, "azure": 3}
     assert [(run.source, run.span, run.rows, run.totals, run.paid_calls, run.error) for run in runs] == [
         ("aws", f"aws {YESTERDAY}..{YESTERDAY}", 1, {"USD": Decimal(2)}, 0, None),
-        ("azure", f"azure {YESTERDAY}..{YESTERDAY}", 1, {"USD": Decimal(3)}, 3, None),
+        ("azure", f"azure {YESTERDAY}..{YESTERDAY}", 1, {"USD": Decimal(3)}, 2, None),
     ]
     assert sorted(state.runs(), key=lambda run: run.source) == runs
     assert [(each.source, each.stale) for each in state.freshness()] == [("aws", False), ("azure", False)]
@@ -207,7 +225,7 @@ def test_the_first_collection_goes_back_further_than_the_next(warehouse: Warehou
 def test_a_plan_tells_spans_and_prices_and_does_nothing(warehouse: Warehouse, state: State) -> None:
     sources = [Fake("aws"), Paid("azure"), Fake("bills", version="one")]
     day = Period(YESTERDAY, TODAY)
-    assert list(plan(sources, state, ASK)) == [
+    assert list(plan(sources, warehouse, state, ASK)) == [
         Planned(Span.of_days("aws", day), None),
         Planned(Span.of_days("azure", day), Decimal("0.5")),
         Planned(Span("bills", day.months(), version="one"), None),
@@ -216,7 +234,7 @@ def test_a_plan_tells_spans_and_prices_and_does_nothing(warehouse: Warehouse, st
     assert sources[0].windows == [Window(Period.last(90, TODAY))]
     assert state.runs() == []
     refresh(sources, warehouse, state, ASK)
-    list(plan(sources, state, ASK))
+    list(plan(sources, warehouse, state, ASK))
     assert sources[0].windows[-1] == Window(Period.last(2, TODAY))
 
 
@@ -259,8 +277,8 @@ def test_a_store_that_cannot_be_tidied_loses_nothing(
 
     monkeypatch.setattr(Lake, "maintain", maintain)
     source = Fake("bills", version="one")
-    for _ in range(2):
-        refresh([source], warehouse, state, ASK)
+    refresh([source], warehouse, state, ASK)
+    tidy(warehouse, state)
     assert len(tidied) == 1
     assert "disk full" in caplog.text
     assert costs(warehouse) == {"bills": 1}
@@ -279,3 +297,169 @@ def test_no_source_is_no_work(warehouse: Warehouse, state: State) -> None:
     started = time.monotonic()
     assert refresh([], warehouse, state, ASK) == []
     assert time.monotonic() - started < 5
+
+
+# -- paid calls ------------------------------------------------------------------------------------
+
+
+def test_paid_calls_are_counted_by_account_and_operation(warehouse: Warehouse, state: State) -> None:
+    refresh([Paid("aws", account="111"), Paid("gcp", account="222")], warehouse, state, ASK)
+    assert [(each.source, each.account, each.operation, each.calls, each.usd) for each in state.spent()] == [
+        ("aws", "111", "Ask", 3, Decimal("0.5")),
+        ("gcp", "222", "Ask", 3, Decimal("0.5")),
+    ]
+
+
+def test_what_passes_the_cap_is_left_out_and_said_and_the_rest_goes_on(warehouse: Warehouse, state: State) -> None:
+    older = Span.of_days("aws", Period(YESTERDAY - timedelta(days=40), YESTERDAY - timedelta(days=39)))
+    ask = Ask(limits=Limits(Decimal("0.75")))
+    source = Paid("aws", more=[older])
+    assert [each.left_out is None for each in plan([source], warehouse, state, ask)] == [True, False]
+    first, second, other = refresh([source, Fake("free")], warehouse, state, ask)
+    assert (first.error, other.error) == (None, None)
+    assert second.code == "spend-cap"
+    assert second.error is not None
+    assert "0.5 of the 0.75 USD that calls may cost this month are spent" in second.error
+    assert sum(each.usd for each in state.spent()) == Decimal("0.5")
+    assert costs(warehouse) == {"aws": 1, "free": 1}
+
+
+def test_a_price_told_too_low_never_passes_the_cap(warehouse: Warehouse, state: State) -> None:
+    class Cheap(Paid):
+        def price(self, span: Span) -> Decimal:
+            return Decimal("0.01")
+
+    (run,) = refresh([Cheap("aws")], warehouse, state, Ask(limits=Limits(Decimal("0.4"))))
+    assert run.code == "spend-cap"
+    assert [(each.calls, each.usd) for each in state.spent()] == [(1, Decimal("0.3"))]
+    assert costs(warehouse) == {}
+
+
+def test_no_more_calls_an_hour_than_allowed(warehouse: Warehouse, state: State) -> None:
+    ask = Ask(limits=Limits(paid_per_hour=3))
+    runs = [refresh([Paid("aws")], warehouse, state, ask)[0] for _ in range(2)]
+    assert [(run.code, run.paid_calls) for run in runs] == [(None, 2), ("throttled", 1)]
+
+
+def test_paid_answers_of_a_span_that_failed_are_kept_until_it_is_stored(warehouse: Warehouse, state: State) -> None:
+    source = Paid("aws", error=SourceError("cut"))
+    refresh([source], warehouse, state, ASK)
+    source.error = None
+    for _ in range(2):
+        refresh([source], warehouse, state, ASK)
+    assert source.kept == [None, b"answer", None]
+
+
+def test_final_days_are_those_of_stored_spans_under_the_same_settings(warehouse: Warehouse, state: State) -> None:
+    source = Paid("aws", final=[YESTERDAY], error=SourceError("cut"))
+    refresh([source], warehouse, state, ASK)
+    assert source.ledger.settled == frozenset()
+    source.error = None
+    refresh([source], warehouse, state, ASK)
+    assert source.ledger.settled == {YESTERDAY}
+    assert state.books("aws", Limits(), "other settings").settled == frozenset()
+    refresh([source], warehouse, state, ASK)  # now it is asked for all days that are not final
+    assert [len(window.days) for window in source.windows] == [90, 90, 90]
+
+
+# -- whose money -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Owned(Fake):
+    """A fake that tells whose money it brings."""
+
+    coverage: Coverage | None = None
+
+    def covers(self) -> Coverage | None:
+        return self.coverage
+
+
+PAYER = Coverage("1", frozenset({"1", "2", "3"}))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_account_reached_twice_is_counted_once_and_said(warehouse: Warehouse, state: State, workers: int) -> None:
+    member, stranger = Owned("member", "5", coverage=Coverage("2")), Owned("stranger", "7", coverage=Coverage("9"))
+    refresh([member, stranger], warehouse, state, ASK)
+    assert costs(warehouse) == {"member": 5, "stranger": 7}
+    payer = Owned("payer", "50", coverage=PAYER)
+    for _ in range(2):
+        runs = refresh([member, payer, stranger], warehouse, state, ASK, workers=workers)
+        assert costs(warehouse) == {"payer": 50, "stranger": 7}
+    assert [(run.source, run.note) for run in runs if run.note] == [("member", "its account is counted once, by payer")]
+    assert not any(each.stale for each in state.freshness())
+    assert list(plan([payer, member], warehouse, state, ASK)) == list(plan([payer], warehouse, state, ASK))
+
+
+def test_a_payer_that_fails_keeps_its_members_money(warehouse: Warehouse, state: State) -> None:
+    payer, member = Owned("payer", "50", coverage=PAYER), Owned("member", "5", coverage=Coverage("2"))
+    refresh([payer, member], warehouse, state, ASK)
+
+    def fails() -> Coverage | None:
+        raise SourceError("STS cannot be reached")
+
+    payer.covers = fails  # type: ignore[method-assign]
+    refresh([payer, member], warehouse, state, ASK)
+    assert costs(warehouse) == {"payer": 50}
+    refresh([member], warehouse, state, ASK, names=["member", "payer"])
+    assert costs(warehouse) == {"payer": 50}
+    refresh([member], warehouse, state, ASK, names=["member"])  # the payer was taken out of the settings
+    assert costs(warehouse) == {"member": 5, "payer": 50}
+
+
+def test_of_two_sources_of_one_account_the_first_counts(warehouse: Warehouse, state: State) -> None:
+    one, two = (Owned(name, "5", coverage=Coverage("2")) for name in ("zone", "area"))
+    refresh([one, two], warehouse, state, ASK)
+    assert costs(warehouse) == {"zone": 5}
+
+
+# -- readings --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Measuring(Fake):
+    """A fake that reads numbers too."""
+
+    readings: Sequence[Reading] = ()
+    fails: bool = False
+
+    def read(self, day: date) -> Iterator[Reading]:
+        assert day == TODAY
+        yield from self.readings
+        if self.fails:
+            raise SourceError("no such invoice")
+
+
+def test_readings_are_kept_per_day_and_a_failure_leaves_them(warehouse: Warehouse, state: State) -> None:
+    october = Period(date(2026, 10, 1), date(2026, 11, 1))
+    readings = [
+        Reading("heroku_invoice_total", Decimal("12.340000000000000001"), "USD", {"team": "core"}, october),
+        Reading("heroku_dyno_units", Decimal(3), "units"),
+    ]
+    source = Measuring("heroku", readings=readings)
+    charges, read = refresh([source], warehouse, state, ASK)
+    assert (charges.rows, read.span, read.rows, read.error) == (1, "heroku readings", 2, None)
+    assert [each.reading for each in state.readings()] == sorted(readings, key=lambda each: each.name)
+    source.readings, source.fails = readings[:1], True
+    *_, failed = refresh([source], warehouse, state, ASK)
+    assert (failed.error, failed.code) == ("no such invoice", "source")
+    assert [each.stale for each in state.freshness()] == [True]
+    assert len(state.readings("heroku")) == 2
+    source.fails = False
+    refresh([source], warehouse, state, ASK)
+    assert [each.reading.name for each in state.readings(names=["heroku_invoice_total", "x"])] == [readings[0].name]
+
+
+def test_a_state_of_an_older_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    State(url).close()
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        for column in ("code", "note"):
+            old.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        old.execute("DROP TABLE calls")
+        old.commit()
+    with closing(State(url)) as state:
+        state.record_run(Run("aws", "aws", datetime.now(UTC), 0.5, note="kept"))
+        assert [run.note for run in state.runs()] == ["kept"]
+        assert state.spent() == []

@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from outlay.core.errors import OutlayError
-from outlay.core.ports import Priced, Replaced, Source, Warehouse
+from outlay.core.errors import OutlayError, SpendError
+from outlay.core.ports import Booked, Priced, Readings, Replaced, Source, Warehouse
 from outlay.core.span import Period, Span, Window
-from outlay.state import Run, State
+from outlay.overlap import Overlap
+from outlay.state import Books, Limits, Run, State
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,18 +30,22 @@ class Ask:
 
     `lookback_days`  how many days to ask an API for again, as providers restate them
     `backfill_days`  how many instead for a source never collected before, or when `backfill` is asked for
+    `limits`         what calls may cost
+
+    A source that tells which days are final is asked for all others of the last `backfill_days`.
     """
 
     days: Period | None = None
     lookback_days: int = 2
     backfill_days: int = 90
     backfill: bool = False
+    limits: Limits = field(default_factory=Limits)
 
-    def window(self, today: date, *, known: bool) -> Window:
-        """The days for one source; `known` tells whether it was collected before."""
+    def window(self, today: date, *, known: bool, settles: bool = False) -> Window:
+        """The days for one source: `known` when it was collected before, `settles` when it told final days."""
         if self.days is not None:
             return Window(self.days, asked=True)
-        days = self.lookback_days if known and not self.backfill else self.backfill_days
+        days = self.lookback_days if known and not (self.backfill or settles) else self.backfill_days
         return Window(Period.last(days, today))
 
 
@@ -56,10 +61,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One span that would be fetched, and its price in USD (None: free)."""
+    """One span that would be fetched, its price in USD (None: free), and why it would be left out, if it would."""
 
     span: Span
     price: Decimal | None
+    left_out: str | None = None
 
 
 class Abandoned(Exception):
@@ -69,12 +75,24 @@ class Abandoned(Exception):
 Tell = Callable[[Progress], None]
 
 
-def plan(sources: Sequence[Source], state: State, ask: Ask) -> Iterator[Planned]:
+def plan(sources: Sequence[Source], warehouse: Warehouse, state: State, ask: Ask) -> Iterator[Planned]:
     """The spans that `refresh` would fetch, source by source. Raises what a source raises."""
-    known = _known(state)
+    known, overlap = _known(state), Overlap(warehouse, state, [source.name for source in sources])
+    total = Decimal(0)
     for source in sources:
-        for span in source.spans(ask.window(_today(), known=source.name in known)):
-            yield Planned(span, source.price(span) if isinstance(source, Priced) else None)
+        if overlap.counted_by(source.name):
+            continue
+        books = _books(state, source, ask)
+        booked = source.with_ledger(books) if isinstance(source, Booked) else source
+        for span in booked.spans(ask.window(_today(), known=source.name in known, settles=bool(books.settled))):
+            price = booked.price(span) if isinstance(booked, Priced) else None
+            try:
+                books.afford(total + (price or 0))
+            except SpendError as error:
+                yield Planned(span, price, str(error))
+                break  # as a collection does
+            total += price or 0
+            yield Planned(span, price)
 
 
 def refresh(
@@ -86,24 +104,28 @@ def refresh(
     workers: int = 8,
     stop: threading.Event | None = None,
     tell: Tell | None = None,
+    names: Sequence[str] = (),
 ) -> list[Run]:
     """Collect all sources and say what became of each span, newest first per source.
 
     A source that fails keeps the data it had, is recorded with its error, and neither hides nor delays others.
-    Once `stop` is set, spans under way are given up, unrecorded and unstored.
+    Once `stop` is set, spans under way are given up, unrecorded and unstored. `names`: of all sources in the
+    settings, where these are not all: an account is counted once among them.
     """
     warehouse.prepare()
-    job = _Job(warehouse, state, stop or threading.Event(), tell or (lambda _: None))
-    known = _known(state)
-    windows = [(source, ask.window(_today(), known=source.name in known)) for source in sources]
+    overlap = Overlap(warehouse, state, names or [source.name for source in sources])
+    job = _Job(warehouse, state, ask, overlap, _known(state), stop or threading.Event(), tell or (lambda _: None))
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="collect") as pool:
-        runs = [run for found in pool.map(lambda each: job.source(*each), windows) for run in found]
-    if any(run.error is None and not run.unchanged for run in runs) and not job.stop.is_set():
-        try:
-            warehouse.maintain()
-        except OutlayError as error:
-            log.warning("the store could not be tidied: %s", error)
-    return runs
+        return [run for found in pool.map(job.source, sources) for run in found]
+
+
+def tidy(warehouse: Warehouse, state: State) -> None:
+    """What is due after collecting. What fails is logged: it is never needed for right answers."""
+    try:
+        warehouse.maintain()
+        state.forget()
+    except OutlayError as error:
+        log.warning("the store could not be tidied: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,49 +134,91 @@ class _Job:
 
     warehouse: Warehouse
     state: State
+    ask: Ask
+    overlap: Overlap
+    known: set[str]
     stop: threading.Event
     tell: Tell
 
-    def source(self, source: Source, window: Window) -> list[Run]:
+    def source(self, source: Source) -> list[Run]:
         """Every span of one source. This is the wall that keeps one source's failure from the others."""
         runs: list[Run] = []
         started = time.monotonic()
         begun = Run(source.name, "", datetime.now(UTC), 0.0)
         try:
             self._go_on()
-            for span in source.spans(window):
-                runs.append(self._span(source, span))
-                if runs[-1].error is not None:
-                    break
+            runs.extend(self._runs(source))
         except Abandoned:
             log.info("abandoned the collection of %s", source.name)
         except Exception as error:
-            failed = replace(begun, seconds=time.monotonic() - started, error=_reason(error))
-            runs.append(self._record(failed, Replaced()))
+            runs.append(self._record(_failed(replace(begun, seconds=time.monotonic() - started), error)))
         return runs
 
-    def _span(self, source: Source, span: Span) -> Run:
-        started, calls = time.monotonic(), _calls(source)
-        run = Run(source.name, str(span), datetime.now(UTC), 0.0)
-        replaced = Replaced()
+    def _runs(self, source: Source) -> Iterator[Run]:
+        books = _books(self.state, source, self.ask)
+        booked = source.with_ledger(books) if isinstance(source, Booked) else source
+        self.overlap.announce(booked)
+        for member in self.overlap.members(source.name):
+            yield from self._stood_back(member, source.name)
+        if by := self.overlap.counted_by(source.name):
+            yield from self._stood_back(source.name, by, told=True)
+            return
+        window = self.ask.window(_today(), known=source.name in self.known, settles=bool(books.settled))
+        for span in booked.spans(window):
+            run = self._span(booked, span, books)
+            yield run
+            if run.error is not None:
+                return
+        if isinstance(booked, Readings):
+            yield self._readings(booked, source.name, books)
+        if by := self.overlap.counted_by(source.name):  # a payer may have come meanwhile
+            yield from self._stood_back(source.name, by)
+
+    def _span(self, source: Source, span: Span, books: Books) -> Run:
+        def replaced() -> Replaced:
+            if isinstance(source, Priced):
+                books.afford(source.price(span))
+            return self.warehouse.replace(span, self._watched(source.name, span, source.fetch(span)))
+
+        return self._run(Run(source.name, str(span), datetime.now(UTC), 0.0), books, replaced)
+
+    def _readings(self, source: Readings, name: str, books: Books) -> Run:
+        def read() -> Replaced:
+            return Replaced(self.state.record_readings(name, _today(), source.read(_today())))
+
+        return self._run(Run(name, f"{name} readings", datetime.now(UTC), 0.0), books, read)
+
+    def _run(self, run: Run, books: Books, work: Callable[[], Replaced]) -> Run:
+        """Do one piece of work and record what became of it."""
+        started, paid, replaced = time.monotonic(), books.paid, Replaced()
         try:
-            replaced = self.warehouse.replace(span, self._watched(source.name, span, source.fetch(span)))
+            replaced = work()
+            books.stored()
         except Abandoned:
             raise
         except Exception as error:
-            run = replace(run, error=_reason(error))
+            books.failed()
+            run = _failed(run, error)
         done = replace(
             run,
             seconds=time.monotonic() - started,
             rows=replaced.rows,
             totals=replaced.totals,
             unchanged=replaced.unchanged,
-            paid_calls=_calls(source) - calls,
+            paid_calls=books.paid - paid,
         )
         return self._record(done, replaced)
 
-    def _record(self, run: Run, replaced: Replaced) -> Run:
-        self.state.record_run(run, replaced.changes)
+    def _stood_back(self, name: str, by: str, *, told: bool = False) -> Iterator[Run]:
+        """Have a source stand back for another that brings its money: nothing of it stays in the store."""
+        cleared = self.overlap.clear(name)
+        if cleared is not None or told:
+            note = f"its account is counted once, by {by}"
+            run = Run(name, f"{name} everything", datetime.now(UTC), 0.0, unchanged=cleared is None, note=note)
+            yield self._record(run, cleared or Replaced())
+
+    def _record(self, run: Run, replaced: Replaced | None = None) -> Run:
+        self.state.record_run(run, replaced.changes if replaced else ())
         self.tell(Progress(run.source, run.span, run.rows, run))
         return run
 
@@ -173,8 +237,10 @@ class _Job:
             raise Abandoned
 
 
-def _calls(source: Source) -> int:
-    return int(getattr(source, "paid_calls", 0))  # until sources book with a ledger
+def _books(state: State, source: Source, ask: Ask) -> Books:
+    """The source's ledger. What is final under one set of settings (its secrets are masked) is not under another."""
+    dump = getattr(source, "model_dump_json", None)
+    return state.books(source.name, ask.limits, dump() if dump else "")
 
 
 def _known(state: State) -> set[str]:
@@ -185,9 +251,10 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _reason(error: Exception) -> str:
-    """One sentence for people. Of what nobody foresaw only the kind is told: its text might hold a secret."""
+def _failed(run: Run, error: Exception) -> Run:
+    """The run with what went wrong. Of what nobody foresaw only the kind is told: its text might hold a secret."""
     if isinstance(error, OutlayError):
-        return str(error)
+        return replace(run, error=str(error), code=error.code)
     log.debug("unexpected", exc_info=error)
-    return f"unexpected {type(error).__name__}; run with logging.level DEBUG for the whole story"
+    said = f"unexpected {type(error).__name__}; run with logging.level DEBUG for the whole story"
+    return replace(run, error=said, code="unexpected")

@@ -52,6 +52,8 @@ def test_runs_as_json(outlay: Outlay, bills: Path) -> None:
         "unchanged": False,
         "paid_calls": 0,
         "error": None,
+        "code": None,
+        "note": None,
     }
 
 

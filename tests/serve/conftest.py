@@ -26,7 +26,7 @@ def day(number: int, month: int = 10) -> date:
     return date(2026, month, number)
 
 
-def nothing(_stop: threading.Event) -> None:
+def nothing(_source: str, _stop: threading.Event) -> None:
     """A collection that finds nothing."""
 
 
@@ -89,4 +89,4 @@ def state(tmp_path: Path) -> Iterator[State]:
 @pytest.fixture
 def client(lake: Lake, state: State) -> TestClient:
     """A client of the server, whose background jobs do not run."""
-    return TestClient(create_app(lake, state, collect=nothing, schedule=NEVER))
+    return TestClient(create_app(lake, state, sources=[], collect=nothing, schedule=NEVER))

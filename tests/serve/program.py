@@ -18,12 +18,12 @@ from outlay.state import State
 from outlay.warehouses.lake import Lake
 
 
-def obedient(stop: threading.Event) -> None:
+def obedient(_source: str, stop: threading.Event) -> None:
     """Runs until told to stop."""
     stop.wait(60)
 
 
-def stubborn(_stop: threading.Event) -> None:
+def stubborn(_source: str, _stop: threading.Event) -> None:
     """Runs for a minute, whatever it is told, in a thread that Python would wait for."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(time.sleep, 60).result()
@@ -35,7 +35,8 @@ def main(folder: str, kind: str, port: str, grace_seconds: str) -> int:
     lake = Lake(path=f"{folder}/lake")
     lake.prepare()
     state = State(f"sqlite:///{folder}/state.db")
-    app = create_app(lake, state, collect={"obedient": obedient, "stubborn": stubborn}[kind], schedule="0 0 1 1 *")
+    collect = {"obedient": obedient, "stubborn": stubborn}[kind]
+    app = create_app(lake, state, sources=["aws"], collect=collect, schedule="0 0 1 1 *")
 
     @app.get("/slow")
     def slow(seconds: float) -> str:

@@ -30,7 +30,7 @@ def test_alive(client: TestClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", READY)
 def test_ready_once_there_is_data(empty: Lake, fresh: State, path: str) -> None:
-    client = TestClient(create_app(empty, fresh, collect=nothing, schedule=NEVER))
+    client = TestClient(create_app(empty, fresh, sources=[], collect=nothing, schedule=NEVER))
     before = client.get(path)
     assert (before.status_code, before.json()["code"]) == (503, "no-data")
     assert before.json()["detail"] == "no collection has succeeded yet and the store holds no charges"
@@ -40,7 +40,7 @@ def test_ready_once_there_is_data(empty: Lake, fresh: State, path: str) -> None:
 
 
 def test_ready_once_a_collection_succeeded(empty: Lake, state: State) -> None:
-    client = TestClient(create_app(empty, state, collect=nothing, schedule=NEVER))
+    client = TestClient(create_app(empty, state, sources=[], collect=nothing, schedule=NEVER))
     assert client.get("/readyz").status_code == 200
 
 

@@ -173,11 +173,11 @@ def test_compressed_if_accepted(lake: Lake, state: State) -> None:
 def test_collected_at_the_start_and_rendered_after(empty: Lake, state: State) -> None:
     collected = threading.Event()
 
-    def collect(_stop: threading.Event) -> None:
+    def collect(_source: str, _stop: threading.Event) -> None:
         put(empty, [charge(day(1), "1", source="new")])
         collected.set()
 
-    with TestClient(create_app(empty, state, collect=collect, schedule=NEVER)) as client:
+    with TestClient(create_app(empty, state, sources=["new"], collect=collect, schedule=NEVER)) as client:
         assert collected.wait(5)
         deadline = threading.Event()
         while b'source="new"' not in client.get("/metrics").content:

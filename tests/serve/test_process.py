@@ -124,7 +124,7 @@ def test_sigterm_lets_requests_finish(tmp_path: Path) -> None:
     assert (code, answers) == (0, ["done"])
     lines = [json.loads(line) for line in server.log]
     assert [line["event"] for line in lines if line["event"].startswith(("coll", "stop"))] == [
-        "collection started",
+        "collection started: aws",
         "stopping",
         "collection stopped",
         "stopped",

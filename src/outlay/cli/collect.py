@@ -8,16 +8,16 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import asked_days, days_options, named_sources, settings_of, state_of
+from outlay.cli.wiring import ask_of, asked_days, days_options, named_sources, settings_of, state_of
 from outlay.core.errors import OutlayError, SomeSourcesFailed, UsageError
-from outlay.core.money import shown
+from outlay.core.money import shown, text
 
 if TYPE_CHECKING:
     from outlay.collect import Planned, Progress, Tell
@@ -42,7 +42,7 @@ def collect(
     dry_run: bool,
 ) -> None:
     """Fetch what the clouds charge. A source that fails keeps its last good data and stops no other."""
-    from outlay.collect import Ask, plan, refresh
+    from outlay.collect import plan, refresh, tidy
 
     if (start_date or end_date) and (backfill or lookback_days):
         raise UsageError("--start-date says from when: leave out --backfill and --lookback-days")
@@ -50,19 +50,21 @@ def collect(
         raise UsageError("--backfill and --lookback-days both say how far back: give one")
     settings = settings_of(ctx)
     sources = named_sources(settings, providers)
-    section = settings.collection
-    ask = Ask(
-        asked_days(start_date, end_date),
-        lookback_days or section.lookback_days,
-        lookback_days or section.backfill_days,
-        backfill,
-    )
+    ask = replace(ask_of(settings), days=asked_days(start_date, end_date), backfill=backfill)
+    if lookback_days:
+        ask = replace(ask, lookback_days=lookback_days, backfill_days=lookback_days)
     with closing(state_of(settings)) as state:
         if dry_run:
-            _tell(plan(sources, state, ask))
+            _tell(plan(sources, settings.store, state, ask))
             return
+        names = [source.name for source in settings.sources]
+        workers = settings.collection.workers
         with _stopping() as stop, _progress() as tell:
-            runs = refresh(sources, settings.store, state, ask, workers=section.workers, stop=stop.event, tell=tell)
+            runs = refresh(
+                sources, settings.store, state, ask, workers=workers, stop=stop.event, tell=tell, names=names
+            )
+            if any(run.error is None and not run.unchanged for run in runs) and not stop.event.is_set():
+                tidy(settings.store, state)
     if stop.event.is_set():
         click.echo("stopped; what was stored before is kept", err=True)
         ctx.exit(128 + stop.signal)
@@ -72,9 +74,13 @@ def collect(
 def _tell(planned: Iterable[Planned]) -> None:
     total = Decimal(0)
     for each in planned:
+        price = "free" if each.price is None else f"{text(each.price)} USD"
+        if each.left_out:
+            click.echo(f"{each.span}  {price}  left out: {each.left_out}")
+            continue
         total += each.price or 0
-        click.echo(f"{each.span}  {'free' if each.price is None else shown(each.price, 'USD')}")
-    click.echo(f"estimated price: {shown(total, 'USD')}", err=True)
+        click.echo(f"{each.span}  {price}")
+    click.echo(f"price: {text(total)} USD", err=True)
 
 
 def _conclude(runs: list[Run]) -> None:
@@ -152,6 +158,8 @@ def _line(progress: Progress) -> str:
         return f"{name}: {progress.rows:,} rows"
     if run.error is not None:
         return f"{name}: failed"
+    if run.note is not None:
+        return f"{name}: {run.note}"
     if run.unchanged:
         return f"{name}: unchanged"
     totals = ", ".join(shown(total, currency) for currency, total in run.totals.items())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from outlay.cli.wiring import settings_of, state_of
 from outlay.core import money
+
+if TYPE_CHECKING:
+    from outlay.state import Run
 
 _LIMIT = click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="The newest so many.")
 _FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -37,6 +40,8 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
                 "unchanged": run.unchanged,
                 "paid_calls": run.paid_calls,
                 "error": run.error,
+                "code": run.code,
+                "note": run.note,
             }
             for run in found
         )
@@ -53,7 +58,7 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
             run.span or run.source,
             f"{run.rows:,}",
             f"{run.seconds:.1f}",
-            run.error or ("unchanged" if run.unchanged else _totals(run.totals)),
+            _result(run),
         ]
         for run in found
     ]
@@ -105,6 +110,12 @@ def restatements(ctx: click.Context, source: str | None, limit: int, form: str) 
 
 def _json(rows: Any) -> None:
     click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+
+
+def _result(run: Run) -> str:
+    if run.error is not None:
+        return f"{run.code}: {run.error}"
+    return run.note or ("unchanged" if run.unchanged else _totals(run.totals))
 
 
 def _totals(totals: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import settings_of, state_of
+from outlay.cli.wiring import ask_of, settings_of, state_of
 from outlay.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
         raise UsageError(
             f"{host} is not this machine alone, and whoever reaches it could read all costs; say --insecure"
         )
-    from outlay.collect import Ask, refresh
+    from outlay.collect import refresh, tidy
     from outlay.serve import app as server
     from outlay.serve import logs
 
@@ -78,18 +78,20 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
     settings.store.prepare()
     state = state_of(settings)
     section = settings.collection
-    ask = Ask(lookback_days=section.lookback_days, backfill_days=section.backfill_days)
+    ask, sources = ask_of(settings), {source.name: source for source in settings.sources}
 
-    def collect(stop: threading.Event) -> object:
-        return refresh(settings.sources, settings.store, state, ask, workers=section.workers, stop=stop)
+    def collect(name: str, stop: threading.Event) -> object:
+        return refresh([sources[name]], settings.store, state, ask, stop=stop, names=[*sources])
 
     app = server.create_app(
         settings.store,
         state,
+        sources=[*sources],
         collect=collect,
         schedule=section.schedule,
+        tidy=lambda: tidy(settings.store, state),
         dashboard=settings.dashboard,
-        sources=[source.name for source in settings.sources],
+        workers=section.workers,
     )
     return server.run(app, host, settings.api.port if port is None else port)
 

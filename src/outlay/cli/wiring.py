@@ -15,6 +15,7 @@ from outlay.core.errors import ConfigError, OutlayError, UsageError, choices
 from outlay.core.span import Period
 
 if TYPE_CHECKING:
+    from outlay.collect import Ask
     from outlay.core.ports import Source
     from outlay.core.settings import Settings
     from outlay.state import State
@@ -63,16 +64,36 @@ def state_of(settings: Settings) -> State:
     return State(settings.state.url.get_secret_value())
 
 
+def ask_of(settings: Settings) -> Ask:
+    """What to collect when nobody says otherwise."""
+    from outlay.collect import Ask
+    from outlay.state import Limits
+
+    section = settings.collection
+    limits = Limits(section.api_spend_cap_usd, section.api_calls_per_hour)
+    return Ask(lookback_days=section.lookback_days, backfill_days=section.backfill_days, limits=limits)
+
+
 def named_sources(settings: Settings, names: Sequence[str]) -> list[Source]:
-    """The sources of these names, or all. Raises UsageError with the choices, ConfigError when there are none."""
+    """The sources of these names or kinds, or all.
+
+    Raises UsageError with the choices, ConfigError when there are none.
+    """
     every = list(settings.sources)
     if not every:
         raise ConfigError("no sources: name some under `clouds:` in outlay.yaml (write one with `outlay init`)")
     wanted = split(names)
     for name in wanted:
-        if name not in {each.name for each in every}:
+        if not any(_is_called(each, name) for each in every):
             raise UsageError(choices("source", name, [each.name for each in every]))
-    return [each for each in every if not wanted or each.name in wanted]
+    return [each for each in every if not wanted or any(_is_called(each, name) for name in wanted)]
+
+
+def _is_called(source: Source, name: str) -> bool:
+    """Whether it has this name, is one of the accounts of the source of this name, or of the kind of this name."""
+    field = getattr(type(source), "model_fields", {}).get("name")
+    kind = field.default if field is not None else None
+    return source.name == name or source.name.startswith(f"{name}.") or kind == name
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -17,6 +17,7 @@ from outlay.core import plugins
 from outlay.core.document import Document, Key, Place, Tree, read
 from outlay.core.errors import ConfigError
 from outlay.core.fit import environment, fit, unknown
+from outlay.core.ports import Several
 from outlay.core.settings import SECTIONS, Settings, State
 
 if TYPE_CHECKING:
@@ -227,12 +228,12 @@ def _sources(document: Document, env: Mapping[str, str], off: set[Key]) -> tuple
         source: Source | None = _fitted(document, model, key, {"name": plugin, **block}, env) if model else None
         if source is None:
             continue
-        name = source.name
-        if not _NAME.fullmatch(name):
-            document.fault((*key, "name"), f"should look like {plugin}-2: a-z, 0-9, and . _ - inside")
-        elif name in sources:
-            document.fault((*key, "name"), f"another source is named {name}; give each a name of its own")
-        sources.setdefault(name, source)
+        for each in source.each() if isinstance(source, Several) else [source]:
+            if not _NAME.fullmatch(each.name):
+                document.fault((*key, "name"), f"should look like {plugin}-2: a-z, 0-9, and . _ - inside")
+            elif each.name in sources:
+                document.fault((*key, "name"), f"another source is named {each.name}; give each a name of its own")
+            sources.setdefault(each.name, each)
     return tuple(sources.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -58,6 +59,8 @@ class Collection(Section):
     lookback_days: int = Field(2, ge=1)
     backfill_days: int = Field(90, ge=1)
     workers: int = Field(8, ge=1)
+    api_spend_cap_usd: Decimal | None = Field(Decimal(5), ge=0)  # per calendar month, over all sources
+    api_calls_per_hour: int | None = Field(400, ge=1)  # that cost something, for each source
 
 
 class Dashboard(Section):

@@ -45,19 +45,21 @@ def create_app(
     warehouse: Warehouse,
     state: State,
     *,
-    collect: Callable[[threading.Event], object],
+    sources: Sequence[str],
+    collect: Callable[[str, threading.Event], object],
     schedule: str,
+    tidy: Callable[[], object] = lambda: None,
     dashboard: Dashboard | None = None,
-    sources: Sequence[str] = (),
+    workers: int = 8,
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
-    While it runs it calls `collect` at once and then by the cron expression `schedule` (UTC), in a thread of
-    its own, never twice at a time; the event tells it to give up. `sources`: their names in the settings.
+    While it runs it calls `collect` for each source at once and then by the cron expression `schedule` (UTC), in
+    threads of its own, never twice at a time for one source; the event tells it to give up. See Collector.
     """
     stopping = threading.Event()
     exposition = metrics.Exposition(warehouse, state, sources)
-    collector = Collector(collect, schedule, stopping, after=exposition.refresh)
+    collector = Collector(sources, collect, schedule, stopping, after=exposition.refresh, tidy=tidy, workers=workers)
     background = Background(
         stopping, collector.run, lambda: exposition.keep_fresh(stopping, lambda: collector.collecting)
     )

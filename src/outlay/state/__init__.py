@@ -1,0 +1,173 @@
+"""What Outlay remembers beside charges: runs, restatements, paid calls, readings. SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from outlay.core.money import text
+from outlay.core.ports import Coverage, DayChange
+from outlay.core.reading import Reading
+from outlay.state import books, measured
+from outlay.state.books import Books, Limits, Spent
+from outlay.state.database import Database, aware, naive, now
+from outlay.state.measured import Measured
+from outlay.state.records import Freshness, Restatement, Run
+from outlay.state.tables import COVERAGE, RESTATEMENTS, RUNS
+
+__all__ = ["Books", "Freshness", "Limits", "Measured", "Restatement", "Run", "Spent", "State"]
+
+
+class State:
+    """The small mutable state, behind one SQLAlchemy URL. Safe for many threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    # -- runs and what they changed ----------------------------------------------------------------
+
+    def record_run(self, run: Run, changes: Iterable[DayChange] = ()) -> None:
+        """Remember a run and, with it, what it changed."""
+        row = {
+            "source": run.source,
+            "span": run.span,
+            "started_at": naive(run.started_at),
+            "seconds": run.seconds,
+            "rows": run.rows,
+            "totals": {currency: text(total) for currency, total in run.totals.items()},
+            "unchanged": run.unchanged,
+            "paid_calls": run.paid_calls,
+            "error": run.error,
+            "code": run.code,
+            "note": run.note,
+        }
+        observed_at = now()
+        changed = [
+            {
+                "observed_at": observed_at,
+                "source": run.source,
+                "day": each.day,
+                "currency": each.currency,
+                "before": None if each.before is None else text(each.before),
+                "after": text(each.after),
+            }
+            for each in changes
+        ]
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(RUNS.insert().values(row))
+            if changed:
+                connection.execute(RESTATEMENTS.insert(), changed)
+
+        self._database.write(write)
+
+    def runs(self, source: str | None = None, limit: int = 50) -> list[Run]:
+        """The newest runs first."""
+        query = RUNS.select().order_by(RUNS.c.id.desc()).limit(limit)
+        if source is not None:
+            query = query.where(RUNS.c.source == source)
+        return [
+            Run(
+                row.source,
+                row.span,
+                aware(row.started_at),
+                row.seconds,
+                row.rows,
+                {currency: Decimal(total) for currency, total in row.totals.items()},
+                row.unchanged,
+                row.paid_calls,
+                row.error,
+                row.code,
+                row.note,
+            )
+            for row in self._database.read(query)
+        ]
+
+    def restatements(self, source: str | None = None, limit: int = 100, *, first: bool = False) -> list[Restatement]:
+        """The newest restatements first; with `first`, also each day's first belief (before: None)."""
+        query = RESTATEMENTS.select().order_by(RESTATEMENTS.c.id.desc()).limit(limit)
+        if source is not None:
+            query = query.where(RESTATEMENTS.c.source == source)
+        if not first:
+            query = query.where(RESTATEMENTS.c.before.is_not(None))
+        return [
+            Restatement(
+                aware(row.observed_at),
+                row.source,
+                row.day,
+                row.currency,
+                None if row.before is None else Decimal(row.before),
+                Decimal(row.after),
+            )
+            for row in self._database.read(query)
+        ]
+
+    def freshness(self) -> list[Freshness]:
+        """How fresh every source ever collected is, by name."""
+        done = sa.func.max(sa.case((RUNS.c.error.is_(None), RUNS.c.started_at))).label("done")
+        latest = sa.func.max(RUNS.c.id).label("latest")
+        last = sa.select(RUNS.c.source, done, latest).group_by(RUNS.c.source).subquery()
+        query = (
+            sa.select(RUNS.c.source, last.c.done, RUNS.c.started_at, RUNS.c.seconds, RUNS.c.error, RUNS.c.code)
+            .join(last, RUNS.c.id == last.c.latest)
+            .order_by(RUNS.c.source)
+        )
+        return [
+            Freshness(
+                row.source,
+                aware(row.done) if row.done else None,
+                aware(row.started_at),
+                row.seconds,
+                row.error,
+                row.code,
+            )
+            for row in self._database.read(query)
+        ]
+
+    # -- paid calls --------------------------------------------------------------------------------
+
+    def books(self, source: str, limits: Limits, settings: str = "") -> Books:
+        """The ledger of a source; days settle under these settings, any text that tells them apart."""
+        return Books(self._database, source, limits, settings)
+
+    def spent(self) -> list[Spent]:
+        """The calls of this calendar month, by source, account and operation."""
+        return books.spent(self._database)
+
+    def forget(self) -> None:
+        """Delete what nobody asks for any more. Never needed for right answers."""
+        books.forget(self._database)
+
+    # -- whose money -------------------------------------------------------------------------------
+
+    def record_coverage(self, source: str, coverage: Coverage) -> None:
+        """Remember whose money a source brings."""
+        row = {"source": source, "account": coverage.account, "members": sorted(coverage.members)}
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(COVERAGE.delete().where(COVERAGE.c.source == source))
+            connection.execute(COVERAGE.insert().values(row))
+
+        self._database.write(write)
+
+    def coverage(self) -> dict[str, Coverage]:
+        """Whose money each source brings, as it last told."""
+        found = self._database.read(COVERAGE.select().order_by(COVERAGE.c.source))
+        return {row.source: Coverage(row.account, frozenset(row.members)) for row in found}
+
+    # -- readings ----------------------------------------------------------------------------------
+
+    def record_readings(self, source: str, day: date, readings: Iterable[Reading]) -> int:
+        """Make `readings` all there is of a source's day; how many."""
+        return measured.replace(self._database, source, day, readings)
+
+    def readings(self, source: str | None = None, names: Sequence[str] = ()) -> list[Measured]:
+        """The readings of each source's last day with any, by source and name."""
+        return measured.newest(self._database, source, names)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._database.close()
