@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from outlay.core.reading import Reading
+from outlay.core.span import Period
+from outlay.state import State
 from tests.cli.bills import CHARGES, put_bills
 from tests.cli.conftest import Outlay
 from tests.sources.bills.focus_bills import write
@@ -86,3 +92,32 @@ def test_nothing_happened_yet(outlay: Outlay, folder: Path) -> None:
 def test_of_one_source(outlay: Outlay, bills: Path) -> None:
     assert len(json.loads(outlay("runs", "--source", "files", "--format", "json").out)) == 4
     assert json.loads(outlay("runs", "--source", "other", "--format", "json").out) == []
+
+
+def test_readings(outlay: Outlay, folder: Path) -> None:
+    assert outlay("readings").err == "no readings: sources such as heroku have them, once collected\n"
+    october = Period(date(2026, 10, 1), date(2026, 11, 1))
+    readings = [
+        Reading("heroku_invoice_total", Decimal("12.50"), "USD", {"team": "core"}, october),
+        Reading("aws_savings_plans_utilization", Decimal("0.5"), "ratio"),
+    ]
+    with closing(State(f"sqlite:///{folder}/data/state.db")) as state:
+        state.record_readings("heroku", date(2026, 11, 2), readings)
+
+    found = json.loads(outlay("readings", "--format", "json", "--name", "heroku_").out)
+    assert found == [
+        {
+            "source": "heroku",
+            "day": "2026-11-02",
+            "name": "heroku_invoice_total",
+            "value": "12.5",
+            "unit": "USD",
+            "labels": {"team": "core"},
+            "start": "2026-10-01",
+            "end": "2026-10-31",
+        }
+    ]
+    table = outlay("readings", "--source", "heroku").out
+    assert "team=core" in table
+    assert "2026-11-02" in table
+    assert json.loads(outlay("readings", "--source", "aws", "--format", "json").out) == []

@@ -35,15 +35,15 @@ def samples(text: bytes, name: str) -> list[tuple[dict[str, str], float]]:
 
 def test_golden(lake: Lake, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "__version__", "1.2.3")
-    text = render(lake, state, ["prod", "azure", "new"], TODAY).decode()
+    text = render(lake, state, ["prod", "azure", "new"], TODAY, Decimal(5)).decode()
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_every_metric_is_documented(lake: Lake, state: State) -> None:
     docs = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for family in text_string_to_metric_families(render(lake, state, [], TODAY).decode()):
-        labels = sorted(family.samples[0].labels)
-        assert f"| `{family.name}` | {' '.join(f'`{label}`' for label in labels)} |" in docs
+    for family in text_string_to_metric_families(render(lake, state, [], TODAY, Decimal(5)).decode()):
+        labels = "".join(f"`{label}` " for label in sorted(family.samples[0].labels))
+        assert f"| `{family.name}` | {labels}|" in docs
 
 
 def test_the_others_are_summed_and_nothing_is_lost(empty: Lake, state: State) -> None:

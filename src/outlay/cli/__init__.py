@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "costs": ("costs", "Show costs by any dimension."),
     "runs": ("history", "Show what was collected, and what failed."),
     "restatements": ("history", "Show the days whose costs were restated."),
+    "readings": ("history", "Show numbers that are no charges: invoices, utilisation."),
     "serve": ("serve", "Dashboard, API, /metrics and scheduler in one process."),
     "demo": ("serve", "The same on generated data, without credentials."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from outlay.cli.wiring import settings_of, state_of
 from outlay.core import money
 
 if TYPE_CHECKING:
+    from outlay.core.span import Period
     from outlay.state import Run
 
 _LIMIT = click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="The newest so many.")
@@ -106,6 +108,54 @@ def restatements(ctx: click.Context, source: str | None, limit: int, form: str) 
         for each in found
     ]
     print_rows(titles, rows, frozenset({"before", "after", "change"}))
+
+
+@click.command("readings")
+@_SOURCE
+@click.option("--name", default="", help="Only of this name, or of names that start so.")
+@_FORMAT
+@click.pass_context
+def readings(ctx: click.Context, source: str | None, name: str, form: str) -> None:
+    """Show numbers that are no charges, as each source last read them."""
+    with closing(state_of(settings_of(ctx))) as state:
+        found = [each for each in state.readings(source) if each.reading.name.startswith(name)]
+    if form == "json":
+        _json(
+            {
+                "source": each.source,
+                "day": each.day.isoformat(),
+                "name": each.reading.name,
+                "value": money.text(each.reading.value),
+                "unit": each.reading.unit,
+                "labels": dict(each.reading.labels),
+                "start": each.reading.days.start.isoformat() if each.reading.days else None,
+                "end": _last(each.reading.days),
+            }
+            for each in found
+        )
+        return
+    if not found:
+        click.echo("no readings: sources such as heroku have them, once collected", err=True)
+        return
+    from outlay.cli.formats import print_rows
+
+    titles = ["source", "name", "labels", "days", "value", "unit"]
+    rows = [
+        [
+            each.source,
+            each.reading.name,
+            ", ".join(f"{key}={value}" for key, value in each.reading.labels.items()),
+            str(each.reading.days or each.day),
+            money.text(each.reading.value),
+            each.reading.unit,
+        ]
+        for each in found
+    ]
+    print_rows(titles, rows, frozenset({"value"}))
+
+
+def _last(days: Period | None) -> str | None:
+    return (days.end - timedelta(days=1)).isoformat() if days else None
 
 
 def _json(rows: Any) -> None:

@@ -92,6 +92,7 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
         tidy=lambda: tidy(settings.store, state),
         dashboard=settings.dashboard,
         workers=section.workers,
+        spend_cap_usd=section.api_spend_cap_usd,
     )
     return server.run(app, host, settings.api.port if port is None else port)
 

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -51,6 +52,7 @@ def create_app(
     tidy: Callable[[], object] = lambda: None,
     dashboard: Dashboard | None = None,
     workers: int = 8,
+    spend_cap_usd: Decimal | None = None,
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
@@ -58,7 +60,7 @@ def create_app(
     threads of its own, never twice at a time for one source; the event tells it to give up. See Collector.
     """
     stopping = threading.Event()
-    exposition = metrics.Exposition(warehouse, state, sources)
+    exposition = metrics.Exposition(warehouse, state, sources, spend_cap_usd)
     collector = Collector(sources, collect, schedule, stopping, after=exposition.refresh, tidy=tidy, workers=workers)
     background = Background(
         stopping, collector.run, lambda: exposition.keep_fresh(stopping, lambda: collector.collecting)

@@ -44,10 +44,13 @@ ATTEMPTS = 5
 Labels = tuple[str, ...]
 
 
-def render(warehouse: Warehouse, state: State, sources: Sequence[str], today: date) -> bytes:
+def render(
+    warehouse: Warehouse, state: State, sources: Sequence[str], today: date, spend_cap_usd: Decimal | None = None
+) -> bytes:
     """The metrics as Prometheus text. `sources`: those of the settings; none means all ever collected."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Ready([*_costs(warehouse, today), *_health(warehouse, state, sources, today)]))
+    health = _health(warehouse, state, sources, today)
+    registry.register(_Ready([*_costs(warehouse, today), *health, *_calls(state, spend_cap_usd)]))
     return generate_latest(registry)
 
 
@@ -142,9 +145,30 @@ def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: d
         {f.source: f.last_attempt.timestamp() for f in fresh},
     )
     yield each("refresh_seconds", "How long the last attempt took.", {f.source: f.seconds for f in fresh})
+    yield _gauge(
+        "source_error",
+        "1 for what kind of error keeps the source stale; a source that is fresh has none.",
+        ("source", "code"),
+        [((f.source, f.code or "unexpected"), 1) for f in fresh if f.stale],
+    )
     told = "Whole days, in seconds, between the last day the source has charges of and today, UTC."
     yield each("data_age_seconds", told, {source: days * DAY_SECONDS for source, days in ages.items()})
     yield _gauge("build_info", "The version that runs.", ("version",), [((__version__,), 1)])
+
+
+def _calls(state: State, cap: Decimal | None) -> Iterator[Metric]:
+    """What asking the providers cost."""
+    spent = state.spent()
+    labels = ("source", "account", "operation")
+    told = "Calls to providers in this calendar month, those that failed too."
+    yield _gauge(
+        "api_calls_month_to_date", told, labels, [((s.source, s.account, s.operation), s.calls) for s in spent]
+    )
+    told = "What these calls cost, in USD."
+    paid = [((s.source, s.account, s.operation), s.usd) for s in spent if s.usd]
+    yield _gauge("api_spend_month_to_date_usd", told, labels, paid)
+    told = "What calls may cost in a calendar month; what no longer fits is left out."
+    yield _gauge("api_spend_cap_usd", told, (), [] if cap is None else [((), cap)])
 
 
 def _ages(warehouse: Warehouse, sources: Sequence[str], today: date) -> dict[str, int]:
@@ -197,11 +221,14 @@ class Rendered:
 class Exposition:
     """The newest metrics. A scrape takes what is there; `refresh` puts something new in its place, whole."""
 
-    def __init__(self, warehouse: Warehouse, state: State, sources: Sequence[str] = ()) -> None:
+    def __init__(
+        self, warehouse: Warehouse, state: State, sources: Sequence[str] = (), spend_cap_usd: Decimal | None = None
+    ) -> None:
         self.rendered: Rendered | None = None
         self._warehouse = warehouse
         self._state = state
         self._sources = sources
+        self._spend_cap_usd = spend_cap_usd
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -231,7 +258,7 @@ class Exposition:
             world = self._world()
             if rendered is not None and rendered.of == world:
                 break
-            plain = render(self._warehouse, self._state, self._sources, reports.today())
+            plain = render(self._warehouse, self._state, self._sources, reports.today(), self._spend_cap_usd)
             rendered = Rendered(world, plain, gzip.compress(plain, 6, mtime=0))
         return rendered
 
