@@ -226,9 +226,9 @@ def test_a_plan_tells_spans_and_prices_and_does_nothing(warehouse: Warehouse, st
     sources = [Fake("aws"), Paid("azure"), Fake("bills", version="one")]
     day = Period(YESTERDAY, TODAY)
     assert list(plan(sources, warehouse, state, ASK)) == [
-        Planned(Span.of_days("aws", day), None),
-        Planned(Span.of_days("azure", day), Decimal("0.5")),
-        Planned(Span("bills", day.months(), version="one"), None),
+        Planned(str(Span.of_days("aws", day)), None),
+        Planned(str(Span.of_days("azure", day)), Decimal("0.5")),
+        Planned(str(Span("bills", day.months())), None),
     ]
     assert [source.fetched for source in sources] == [[], [], []]
     assert sources[0].windows == [Window(Period.last(90, TODAY))]
@@ -449,6 +449,35 @@ def test_readings_are_kept_per_day_and_a_failure_leaves_them(warehouse: Warehous
     source.fails = False
     refresh([source], warehouse, state, ASK)
     assert [each.reading.name for each in state.readings(names=["heroku_invoice_total", "x"])] == [readings[0].name]
+
+
+@dataclass
+class Metered(Measuring):
+    """A fake whose readings cost something."""
+
+    usd: Decimal = Decimal(0)
+    reads: int = 0
+
+    def reading_price(self) -> Decimal:
+        return self.usd
+
+    def read(self, day: date) -> Iterator[Reading]:
+        self.reads += 1
+        return super().read(day)
+
+
+def test_readings_that_cost_something_are_read_once_a_day(warehouse: Warehouse, state: State) -> None:
+    source = Metered("aws", readings=[Reading("aws_cost_forecast", Decimal(1), "USD")])
+    refresh([source], warehouse, state, ASK)
+    assert source.reads == 0
+    source.usd = Decimal("0.16")
+    assert list(plan([source], warehouse, state, ASK))[-1] == Planned("aws readings", Decimal("0.16"))
+    *_, capped = refresh([source], warehouse, state, Ask(limits=Limits(Decimal("0.15"))))
+    assert (capped.span, capped.code, source.reads) == ("aws readings", "spend-cap", 0)
+    for _ in range(2):
+        refresh([source], warehouse, state, ASK)
+    assert source.reads == 1
+    assert "aws readings" not in [each.what for each in plan([source], warehouse, state, ASK)]
 
 
 def test_a_state_of_an_older_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from outlay.core.errors import OutlayError, SpendError
-from outlay.core.ports import Booked, Priced, Readings, Replaced, Source, Warehouse
+from outlay.core.ports import Booked, Priced, PricedReadings, Readings, Replaced, Source, Warehouse
 from outlay.core.span import Period, Span, Window
 from outlay.overlap import Overlap
 from outlay.state import Books, Limits, Run, State
@@ -61,9 +61,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One span that would be fetched, its price in USD (None: free), and why it would be left out, if it would."""
+    """What would be fetched, its price in USD (None: free), and why it would be left out, if it would."""
 
-    span: Span
+    what: str
     price: Decimal | None
     left_out: str | None = None
 
@@ -84,15 +84,31 @@ def plan(sources: Sequence[Source], warehouse: Warehouse, state: State, ask: Ask
             continue
         books = _books(state, source, ask)
         booked = source.with_ledger(books) if isinstance(source, Booked) else source
-        for span in booked.spans(ask.window(_today(), known=source.name in known, settles=bool(books.settled))):
-            price = booked.price(span) if isinstance(booked, Priced) else None
+        window = ask.window(_today(), known=source.name in known, settles=bool(books.settled))
+        for what, price in _priced(booked, window, state):
             try:
                 books.afford(total + (price or 0))
             except SpendError as error:
-                yield Planned(span, price, str(error))
+                yield Planned(what, price, str(error))
                 break  # as a collection does
             total += price or 0
-            yield Planned(span, price)
+            yield Planned(what, price)
+
+
+def _priced(source: Source, window: Window, state: State) -> Iterator[tuple[str, Decimal | None]]:
+    for span in source.spans(window):
+        yield str(span), source.price(span) if isinstance(source, Priced) else None
+    if isinstance(source, PricedReadings) and _due(source, state):
+        yield f"{source.name} readings", source.reading_price()
+
+
+def _due(source: Source, state: State) -> bool:
+    """Whether a source's readings are to be read: those that cost something only once a day."""
+    if not isinstance(source, Readings):
+        return False
+    if not isinstance(source, PricedReadings):
+        return True
+    return source.reading_price() > 0 and state.read_on(source.name) != _today()
 
 
 def refresh(
@@ -169,7 +185,7 @@ class _Job:
             yield run
             if run.error is not None:
                 return
-        if isinstance(booked, Readings):
+        if isinstance(booked, Readings) and _due(booked, self.state):
             yield self._readings(booked, source.name, books)
         if by := self.overlap.counted_by(source.name):  # a payer may have come meanwhile
             yield from self._stood_back(source.name, by)
@@ -184,6 +200,8 @@ class _Job:
 
     def _readings(self, source: Readings, name: str, books: Books) -> Run:
         def read() -> Replaced:
+            if isinstance(source, PricedReadings):
+                books.afford(source.reading_price())
             return Replaced(self.state.record_readings(name, _today(), source.read(_today())))
 
         return self._run(Run(name, f"{name} readings", datetime.now(UTC), 0.0), books, read)

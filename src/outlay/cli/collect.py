@@ -76,10 +76,10 @@ def _tell(planned: Iterable[Planned]) -> None:
     for each in planned:
         price = "free" if each.price is None else f"{text(each.price)} USD"
         if each.left_out:
-            click.echo(f"{each.span}  {price}  left out: {each.left_out}")
+            click.echo(f"{each.what}  {price}  left out: {each.left_out}")
             continue
         total += each.price or 0
-        click.echo(f"{each.span}  {price}")
+        click.echo(f"{each.what}  {price}")
     click.echo(f"price: {text(total)} USD", err=True)
 
 

@@ -143,6 +143,14 @@ class Readings(Protocol):
         """What the provider reports as of `day`, today (UTC) mostly. Raises SourceError."""
 
 
+@runtime_checkable
+class PricedReadings(Readings, Protocol):
+    """A source whose readings cost money: they are read once a day."""
+
+    def reading_price(self) -> Decimal:
+        """What reading costs, in USD; 0 where the settings ask for none: then `read` is not called."""
+
+
 class Warehouse(Protocol):
     """One store of charges. Safe for many threads and processes at once."""
 

@@ -109,6 +109,12 @@ class Http:
             kind = answer.headers.get("content-type", "no content type")
             raise SourceError(f"{self.place}: the answer to {_path(answer)} is cut short or no JSON ({kind})") from None
 
+    def close(self) -> None:
+        """Let go of the connections; the next question makes new ones."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
     def _once(self, method: str, url: str, named: Mapping[str, Any]) -> httpx2.Response | Exception:
         import httpx2
 

@@ -164,6 +164,10 @@ class State:
         """Make `readings` all there is of a source's day; how many."""
         return measured.replace(self._database, source, day, readings)
 
+    def read_on(self, source: str) -> date | None:
+        """The last day that a source has readings of."""
+        return measured.last_day(self._database, source)
+
     def readings(self, source: str | None = None, names: Sequence[str] = ()) -> list[Measured]:
         """The readings of each source's last day with any, by source and name."""
         return measured.newest(self._database, source, names)

@@ -53,6 +53,12 @@ def replace(database: Database, source: str, day: date, readings: Iterable[Readi
     return len(rows)
 
 
+def last_day(database: Database, source: str) -> date | None:
+    """The last day that a source has readings of."""
+    found: date | None = database.read(sa.select(sa.func.max(READINGS.c.day)).where(READINGS.c.source == source))[0][0]
+    return found
+
+
 def newest(database: Database, source: str | None = None, names: Sequence[str] = ()) -> list[Measured]:
     """The readings of each source's last day with any, by source and name."""
     last = sa.select(READINGS.c.source, sa.func.max(READINGS.c.day).label("day")).group_by(READINGS.c.source).subquery()
