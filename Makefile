@@ -7,10 +7,10 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
 # What the tests need of Debian. Elsewhere install the like of them and say `make test PACKAGES=`.
-PACKAGES ?= chromium fonts-dejavu-core
+PACKAGES ?= chromium fonts-dejavu-core $(if $(shell command -v npm),,nodejs npm)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench build lock packages
+.PHONY: help run test check clouds bench build lock packages
 .DELETE_ON_ERROR:
 
 help:  ## list these verbs
@@ -19,7 +19,7 @@ help:  ## list these verbs
 run: .venv/.run  ## install Outlay into .venv and start it on http://127.0.0.1:8000
 	@exec $(BIN)/outlay serve $(ARGS)
 
-test: .venv/.dev packages  ## run the tests
+test: .venv/.dev .venv/.clouds  ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/.dev  ## look for faults without running: lint, format, types, which part imports which
@@ -27,6 +27,9 @@ check: .venv/.dev  ## look for faults without running: lint, format, types, whic
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+clouds: .venv/.clouds  ## start stand-ins of all clouds on 127.0.0.1, and write settings that read them to build/clouds
+	@exec $(BIN)/python -m tests.clouds build/clouds
 
 bench: .venv/.dev  ## measure speed and memory on generated bills
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -37,6 +40,7 @@ build: .venv/.run  ## make the wheel in dist/
 lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(LOCK) pyproject.toml --extra all --group build --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra all --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) requirements/bigquery.in --output-file requirements/bigquery.txt
 	@if grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt; then \
 	    echo "the locks may name no address (docs/decisions/001-locks-without-addresses.md)" >&2; exit 1; fi
 
@@ -50,6 +54,14 @@ lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=
 	$(INSTALL) --require-hashes -r $<
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
+
+# Emulators that cannot live beside us: BigQuery's pins another DuckDB, Azure's is a program for Node.
+.venv/.clouds: requirements/bigquery.txt tests/clouds/package-lock.json | .venv/.dev packages
+	$(BIN)/python -m venv .venv/bigquery
+	.venv/bigquery/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/bigquery.txt
+	@mkdir -p .venv/azurite && cp tests/clouds/package.json tests/clouds/package-lock.json .venv/azurite
+	npm ci --silent --no-audit --no-fund --prefix .venv/azurite
+	@touch $@
 
 $(BIN)/python:
 	@for python in '$(PYTHON)' python3 python3.12 python3.13; do \

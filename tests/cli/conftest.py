@@ -63,7 +63,7 @@ def outlay(capsys: pytest.CaptureFixture[str]) -> Outlay:
 
 def process(*arguments: str, **how: Any) -> Done:
     """`outlay ARGUMENTS` in a process of its own, as the shell starts it."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, check=False, **how)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120, check=False, **how)
     return told(Done(done.returncode, done.stdout, done.stderr))
 
 

@@ -6,12 +6,16 @@ One that asks for `engine` runs for the first kind of each: what it tests does n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
 
 import boto3
 import pytest
 
 from outlay.core import plugins
 from outlay.core.ports import Warehouse
+from tests.clouds import every
+from tests.clouds.cloud import Cloud
 from tests.contracts.stores import Kind, Store, every_kind, kind_of
 from tests.servers import moto_server
 
@@ -22,6 +26,13 @@ NewStore = Callable[[], Store]
 def moto() -> Iterator[str]:
     with moto_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[Callable[[str], Cloud]]:
+    """Starts the stand-in of a provider, once."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(closing(every.start(name))))
 
 
 @pytest.fixture(scope="session")

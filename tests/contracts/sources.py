@@ -1,18 +1,24 @@
-"""How to have every source there is read something. A new source adds its entry to CASES, and no test."""
+"""How to have every source there is read something.
+
+A new source adds its stand-in to tests/clouds/every.py, or an entry to CASES, and no test.
+"""
 
 from __future__ import annotations
 
 import csv
-import json
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from outlay.core import plugins
 from outlay.core.span import Period, Window, next_month
 from tests.charges import midnight
+from tests.clouds import every
+from tests.clouds.cloud import Charge, Cloud
 
 ROOT = Path(__file__).parents[2]
 NAME = "contract-2"
@@ -65,44 +71,29 @@ def _focus(day: date, category: str, cost: str) -> dict[str, str]:
     }
 
 
-def _aws(fixture: Fixture) -> Case:
-    """Moto answers each new question with the next answer it was given, whatever the question."""
-    url: str = fixture("moto")
-    answers = []
-    for days in WINDOW.days.each_month():
-        answers.append(_answer(days.start, ["Amazon Elastic Compute Cloud", "eu-west-1"], "10.0000000001"))
-        answers.append(_answer(days.start, ["Credit", "Amazon Simple Storage Service"], "-1"))
-    body = json.dumps({"account_id": "123456789012", "results": answers}).encode()
-    request = urllib.request.Request(
-        f"{url}/moto-api/static/ce/cost-and-usage-results", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10):
-        pass
-    secrets = {"access_key_id": "AKIDHUSH", "secret_access_key": "hush-2", "session_token": "hush-3"}
-    return Case({"endpoint_url": url, "attempts": 1, **secrets}, ("AKIDHUSH", "hush-2", "hush-3"))
+def _stand_in(name: str, fixture: Fixture) -> Case:
+    """A provider on 127.0.0.1 that bills something every day, and a credit."""
+    cloud: Cloud = fixture("stand_in")(name)
+    usage = [Charge(day, "compute", "one", Decimal("1.25")) for day in WINDOW.days.each_day()]
+    cloud.give([*usage, Charge(TODAY - timedelta(days=2), "compute", "one", Decimal("-0.25"), "Credit")])
+    settings = cloud.settings()
+    fields = plugins.load("sources", name).model_fields
+    secret = [key for key in settings if "SecretStr" in str(fields[key].annotation)]
+    return Case(settings, tuple(str(settings[key]) for key in secret))
 
 
-def _answer(day: date, keys: list[str], cost: str) -> dict[str, Any]:
-    amount = {"Amount": cost, "Unit": "USD"}
-    return {
-        "ResultsByTime": [
-            {
-                "TimePeriod": {"Start": str(day), "End": str(day + timedelta(days=1))},
-                "Estimated": False,
-                "Groups": [{"Keys": keys, "Metrics": {"UnblendedCost": amount, "AmortizedCost": amount}}],
-            }
-        ]
-    }
-
-
-CASES: Mapping[str, Callable[[Fixture], Case]] = {"aws": _aws, "demo": _demo, "files": _files}
+CASES: Mapping[str, Callable[[Fixture], Case]] = {
+    "demo": _demo,
+    "files": _files,
+    **{name: partial(_stand_in, name) for name in every.NAMES},
+}
 
 
 def case_of(plugin: str, fixture: Fixture) -> Case:
     """The case. Raises LookupError that tells whoever adds a source what is missing."""
     if plugin not in CASES:
         raise LookupError(
-            f"the contracts cannot be tested on the source {plugin!r}: "
-            f"CASES of {Path(__file__).relative_to(ROOT)} does not say how to have it read something"
+            f"the contracts cannot be tested on the source {plugin!r}: neither tests/clouds/every.py"
+            f" nor CASES of {Path(__file__).relative_to(ROOT)} says how to have it read something"
         )
     return CASES[plugin](fixture)

@@ -118,5 +118,5 @@ def test_each_source_has_its_name_and_its_manual(plugin: str) -> None:
 
 
 def test_a_source_without_a_case_is_told_where_to_add_it() -> None:
-    with pytest.raises(LookupError, match=r"source 'nope': CASES of tests/contracts/sources\.py does not say"):
+    with pytest.raises(LookupError, match=r"source 'nope': neither tests/clouds/every\.py nor CASES of tests/con"):
         case_of("nope", str)

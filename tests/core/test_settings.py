@@ -15,6 +15,7 @@ from outlay.core.fit import environment
 from outlay.core.settings import SECTIONS, Collection
 
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
+SOURCES = MANUAL.with_name("sources")
 
 
 @pytest.mark.parametrize(
@@ -63,15 +64,10 @@ def manual() -> dict[str, list[list[str]]]:
     return chapters
 
 
-def described() -> list[tuple[str, type[Any], set[str]]]:
-    """Each chapter that describes a model, the model, and the keys told elsewhere."""
-    sections: list[tuple[str, type[Any], set[str]]] = [(name, model, set()) for name, model in SECTIONS.items()]
-    stores = [
-        (f"store of the type {name}", plugins.load("warehouses", name), set[str]())
-        for name in plugins.names("warehouses")
-    ]
-    sources = [(f"clouds.{name}", plugins.load("sources", name), {"name"}) for name in plugins.names("sources")]
-    return sections + stores + sources
+def described() -> list[tuple[str, type[Any]]]:
+    """Each chapter that describes a model, and the model."""
+    stores = [(f"store of the type {name}", plugins.load("warehouses", name)) for name in plugins.names("warehouses")]
+    return [*SECTIONS.items(), *stores]
 
 
 def cells(name: str, field: FieldInfo, model: type[Any]) -> list[str]:
@@ -84,10 +80,25 @@ def cells(name: str, field: FieldInfo, model: type[Any]) -> list[str]:
     return [f"`{name}`", shown.replace("()", "[]"), ", ".join(variables)]
 
 
-@pytest.mark.parametrize(("chapter", "model", "elsewhere"), described(), ids=lambda each: str(each)[:40])
-def test_every_key_is_in_the_manual(chapter: str, model: type[Any], elsewhere: set[str]) -> None:
-    expected = [cells(name, field, model) for name, field in model.model_fields.items() if name not in elsewhere]
+@pytest.mark.parametrize(("chapter", "model"), described(), ids=lambda each: str(each)[:40])
+def test_every_key_is_in_the_manual(chapter: str, model: type[Any]) -> None:
+    expected = [cells(name, field, model) for name, field in model.model_fields.items()]
     assert sorted(manual().get(chapter, [])) == sorted(expected), f"chapter {chapter!r} of {MANUAL.name}"
+
+
+@pytest.mark.parametrize("source", plugins.names("sources"))
+def test_every_key_of_a_source_is_on_its_page(source: str) -> None:
+    model = plugins.load("sources", source)
+    page = (SOURCES / f"{source}.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
+    missing = []
+    for name, field in model.model_fields.items():
+        told = [variable for variable, filled in environment(model).items() if filled == name]
+        if type(field.default) in {str, int, bool} and name != "name":
+            told.append(str(field.default).lower() if field.default is True or field.default is False else str(field.default))
+        missing += [(name, each) for each in told if f"`{each}`" not in rows.get(name, "")]
+        missing += [(name, "its row")] * (name not in rows and name != "name")
+    assert missing == []
 
 
 def test_every_switch_is_in_the_manual() -> None:
@@ -95,3 +106,4 @@ def test_every_switch_is_in_the_manual() -> None:
     classes = (plugins.load("sources", name) for name in plugins.names("sources"))
     switches = chain.from_iterable(getattr(each, "SWITCH", ()) for each in classes)
     assert [switch for switch in switches if f"`{switch}`" not in text] == []
+    assert [name for name in plugins.names("sources") if f"(sources/{name}.md)" not in text] == []

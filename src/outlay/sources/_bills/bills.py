@@ -13,11 +13,11 @@ from typing import IO, Any, Literal
 
 from outlay.core.errors import BillError
 from outlay.objects import connect, literal
-from outlay.sources._bills import buckets, csv_files, cur, focus
+from outlay.sources._bills import azure, buckets, csv_files, cur, focus, oci
 from outlay.sources._bills.faults import fault_of
 
 Kind = Literal["parquet", "gzip", "zstd", "none"]
-LAYOUTS = {"FOCUS": focus, "AWS CUR": cur}
+LAYOUTS = {"FOCUS": focus, "AWS CUR": cur, "OCI cost report": oci, "Azure": azure}
 
 _MAGIC: Mapping[bytes, Kind] = {
     b"PAR1": "parquet",
