@@ -6,6 +6,8 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
+# What `make run` can read from. Oracle's library takes half a gigabyte: who needs it says .venv/bin/pip install oci
+RUN_EXTRAS := --extra aws --extra azure --extra gcp --extra excel
 # What the tests need of Debian. Elsewhere install the like of them and say `make test PACKAGES=`.
 PACKAGES ?= chromium fonts-dejavu-core $(if $(shell command -v npm),,nodejs npm)
 
@@ -38,7 +40,7 @@ build: .venv/.run  ## make the wheel in dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
-	$(LOCK) pyproject.toml --extra all --group build --output-file requirements/run.txt
+	$(LOCK) pyproject.toml $(RUN_EXTRAS) --group build --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra all --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(LOCK) requirements/bigquery.in --output-file requirements/bigquery.txt
 	@if grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt; then \

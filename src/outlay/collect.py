@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+HOW = {"attempts", "timeout", "max_pages"}  # settings that change how a source asks, not what it is told
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -258,7 +260,7 @@ class _Job:
 def _books(state: State, source: Source, ask: Ask) -> Books:
     """The source's ledger. What is final under one set of settings (its secrets are masked) is not under another."""
     dump = getattr(source, "model_dump_json", None)
-    return state.books(source.name, ask.limits, dump() if dump else "")
+    return state.books(source.name, ask.limits, dump(exclude=HOW) if dump else "")
 
 
 def _known(state: State) -> set[str]:

@@ -41,7 +41,8 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def proxy(cloud: Cloud) -> Iterator[FaultProxy]:
     secured: tls.Tls | None = getattr(cloud, "tls", None)  # whose certificate is for 127.0.0.1, ours too then
-    with closing(FaultProxy(cloud.url, secured and secured.cert, secured and secured.ca)) as found:
+    files = (secured.cert, secured.ca) if secured else ()
+    with closing(FaultProxy(cloud.url, *files)) as found:
         yield found
 
 
