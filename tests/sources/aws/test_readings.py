@@ -20,6 +20,7 @@ from outlay.core.ledger import Tally
 from outlay.core.reading import Reading
 from outlay.core.span import Period
 from outlay.sources._aws import Access
+from outlay.sources.aws.pages import Book, Desk
 from outlay.sources.aws.readings import _READERS, RESERVED, Name, price, read
 from tests.clouds.botocore_server import ACCOUNT, KEY, AwsError, AwsServer
 from tests.clouds.faults import Fault, FaultProxy
@@ -54,10 +55,8 @@ def readings(url: str, *names: Name, ledger: Tally | None = None, max_pages: int
     """What is read from a server."""
     keys = {"access_key_id": KEY.access_key_id, "secret_access_key": KEY.secret_access_key}
     access = Access.model_validate({"endpoint_url": url, **keys, **named})
-    with access.plain_errors():
-        client = access.client("ce")
-        found = read(client, ledger or Tally(), ACCOUNT, DAY, enabled=names, place="aws: here", max_pages=max_pages)
-        return list(found)
+    desk = Desk(access, Book("aws", ledger or Tally()), "ce", ACCOUNT, "aws: here", max_pages)
+    return list(read(desk, DAY, enabled=names, currency="CNY" if access.partition == "aws-cn" else "USD"))
 
 
 def numbers(found: list[Reading]) -> dict[str, tuple[str, str]]:
@@ -232,7 +231,7 @@ def test_pages_in_a_circle_are_an_error(aws: AwsServer) -> None:
 def test_pages_without_end_are_an_error_and_no_bill(aws: AwsServer) -> None:
     paged(aws, *(str(number) for number in range(1000)))
     ledger = Tally()
-    with pytest.raises(SourceError, match="stopped after 5 pages"):
+    with pytest.raises(SourceError, match="stopped after max_pages=5 pages"):
         readings(aws.url, "rightsizing", ledger=ledger)
     assert ledger.usd == Decimal("0.05")
     assert len(aws.calls) == 5

@@ -25,8 +25,7 @@ from outlay.sources.aws.accounts import (
     own_account,
     several,
 )
-from outlay.sources.aws.paged import USD_PER_PAGE
-from outlay.sources.aws.pages import COSTS, Book, Desk, Unkept
+from outlay.sources.aws.pages import COSTS, USD_PER_PAGE, Book, Desk, Unkept
 from outlay.sources.aws.questions import Dimension, Metric, Question, cuts, questions
 from outlay.sources.aws.records import COLUMNS, Reader
 from outlay.sources.aws.sizes import Sizes
@@ -141,11 +140,9 @@ class Aws(Access):
         """What `readings` names, as Cost Explorer tells it; each page costs 0.01 USD."""
         if not self.readings:
             return
-        has_cost_explorer(self)
-        place, account = f"{self.name}: Cost Explorer", self.account_id or ""
-        with self.plain_errors():
-            client = self.client("ce")
-            yield from commitments.read(client, self._ledger, account, day, enabled=self.readings, place=place)
+        desk = self.desk("ce", f"{self.name}: Cost Explorer", commitments.PAGES_MAX)
+        currency = "CNY" if self.partition == "aws-cn" else "USD"
+        yield from commitments.read(desk, day, enabled=self.readings, currency=currency)
 
     def reading_price(self) -> Decimal:
         """0.01 USD for each question of `readings`, if each answer is one page."""

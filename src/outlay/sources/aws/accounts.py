@@ -12,7 +12,7 @@ from outlay.core.errors import SourceError
 from outlay.sources._aws import DENIED, Access, Credentials, code_of
 from outlay.sources.aws.pages import FREE, Desk, Operation, Refusal
 
-ACCOUNTS = Operation("ListAccounts", "Accounts", FREE, "NextToken")
+ACCOUNTS = Operation("ListAccounts", ("Accounts",), FREE, "NextToken")
 ACCOUNT_PAGES_MAX = 5000  # of some accounts each; they cost nothing, but they have to end
 NOT_TOLD = DENIED | {"AWSOrganizationsNotInUseException"}
 

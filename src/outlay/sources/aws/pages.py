@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from outlay.core.errors import SourceError, UnreachableError
 from outlay.core.ledger import Tally
 from outlay.sources._aws import Access, code_of
-from outlay.sources.aws.paged import USD_PER_PAGE
 from outlay.sources.aws.questions import key_of
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+USD_PER_PAGE = Decimal("0.01")
 FREE = Decimal(0)
 # What AWS says of a page token that is none of its own any more.
 STALE = frozenset({"InvalidNextTokenException", "RequestChangedException"})
@@ -37,15 +37,15 @@ class Unkept(Tally):
 
 
 class Operation(NamedTuple):
-    """What can be asked: its name at AWS, the field that a whole answer has, its price, the field that leads on."""
+    """What can be asked: its name at AWS, what a whole answer has one of, its price, the field that leads on."""
 
     name: str
-    has: str
+    has: tuple[str, ...]
     usd: Decimal = USD_PER_PAGE
     more: str = "NextPageToken"
 
 
-COSTS = Operation("GetCostAndUsage", "ResultsByTime")
+COSTS = Operation("GetCostAndUsage", ("ResultsByTime",))
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Desk:
             self.book.ledger.pay(operation.name, operation.usd, self.account)
             self.asked += 1
             answer = self._answer(operation, ask, known)
-        if operation.has not in answer:
+        if not any(field in answer for field in operation.has):
             raise UnreachableError(f"{self.place}: the answer is cut short, or not one of {operation.name}")
         return answer
 

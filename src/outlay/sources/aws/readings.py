@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from outlay.core.errors import BillError, UsageError
 from outlay.core.money import amount
-from outlay.core.ports import Ledger
 from outlay.core.reading import Reading
 from outlay.core.span import Period, next_month
-from outlay.sources.aws.paged import USD_PER_PAGE, Explorer
+from outlay.sources.aws.pages import USD_PER_PAGE, Desk, Operation, Refusal
 
 Name = Literal[
     "savings_plans_utilization",
@@ -27,7 +27,8 @@ Name = Literal[
 
 DAYS = 7  # that utilisation and coverage are averages of
 PREDICTION_PERCENT = 80  # of the cases lie within a forecast's bounds
-MAX_PAGES = 50  # of one question
+PAGES_MAX = 50  # of one question
+NO_DATA = frozenset({"DataUnavailableException"})  # an account without commitments, or too new
 # Reservations are told of one service at a time.
 RESERVED = (
     "Amazon Elastic Compute Cloud - Compute",
@@ -46,25 +47,40 @@ BOUNDS: Mapping[str, str] = {
 Labels = Mapping[str, str]
 
 
-def read(
-    client: Any,
-    ledger: Ledger,
-    account: str,
-    day: date,
-    *,
-    enabled: Sequence[Name],
-    place: str,
-    max_pages: int = MAX_PAGES,
-) -> Iterator[Reading]:
-    """The readings named in `enabled`, as of `day` (UTC).
+class Explorer:
+    """Cost Explorer, asked for readings as one account: what it has no data for is nothing to read.
 
-    `client` is boto3's for `ce`; its errors pass through, but for data that AWS does not have: then there is nothing
-    to read. Raises SpendError before a page that may not be paid, UnreachableError for an answer that is not whole,
-    SourceError for pages without end, BillError for numbers that are none.
+    `currency`  what AWS bills in where it does not say so
     """
-    explorer = Explorer(client, ledger, account, place, max_pages)
+
+    def __init__(self, desk: Desk, currency: str) -> None:
+        self.account, self.currency = desk.account, currency
+        self._desk = desk
+
+    def pages(
+        self, name: str, ask: Mapping[str, Any], *has: str, more: str = "NextPageToken"
+    ) -> Iterator[Mapping[str, Any]]:
+        """Every page of an answer, which has one of `has` at least. Raises what `Desk.pages` does."""
+        desk = replace(self._desk, place=f"{self._desk.place}, {name}", asked=0)
+        started = False
+        try:
+            for page in desk.pages(Operation(name, has, more=more), ask, NO_DATA):
+                started = True
+                yield page
+        except Refusal:
+            if started:
+                raise
+
+
+def read(desk: Desk, day: date, *, enabled: Sequence[Name], currency: str = "USD") -> Iterator[Reading]:
+    """The readings named in `enabled`, as of `day` (UTC), each page booked; none of what AWS has no data for.
+
+    `desk` is for `ce`; its bound of pages holds for each question. Raises what it does, and BillError for numbers
+    that are none.
+    """
+    explorer = Explorer(desk, currency)
     for name in enabled:
-        with _understood(f"{place}, {name}"):
+        with _understood(f"{desk.place}, {name}"):
             yield from _READERS[name](explorer, day)
 
 
@@ -85,14 +101,16 @@ def _understood(place: str) -> Iterator[None]:
 def _savings_plans_utilization(explorer: Explorer, day: date) -> Iterator[Reading]:
     days = _settled(day)
     ask = {"TimePeriod": _interval(days), "Granularity": "DAILY"}
-    for page in explorer.pages("get_savings_plans_utilization", ask, "Total"):
+    for page in explorer.pages("GetSavingsPlansUtilization", ask, "Total"):
         labels = {"account": explorer.account}
         yield from _used("aws_savings_plans", page["Total"], labels, days, explorer.currency)
 
 
 def _savings_plans_utilization_details(explorer: Explorer, day: date) -> Iterator[Reading]:
     days, main = _settled(day), "SavingsPlansUtilizationDetails"
-    for page in explorer.pages("get_savings_plans_utilization_details", {"TimePeriod": _interval(days)}, main):
+    for page in explorer.pages(
+        "GetSavingsPlansUtilizationDetails", {"TimePeriod": _interval(days)}, main, more="NextToken"
+    ):
         for plan in page[main]:
             said = _attributes(plan)
             labels = {
@@ -119,7 +137,7 @@ def _used(prefix: str, told: Mapping[str, Any], labels: Labels, days: Period, cu
 def _savings_plans_coverage(explorer: Explorer, day: date) -> Iterator[Reading]:
     days, main = _settled(day), "SavingsPlansCoverages"
     ask = {"TimePeriod": _interval(days), "GroupBy": [_by("SERVICE"), _by("REGION")]}
-    for page in explorer.pages("get_savings_plans_coverage", ask, main):
+    for page in explorer.pages("GetSavingsPlansCoverage", ask, main, more="NextToken"):
         for group in page[main]:
             said, numbers = _attributes(group), group["Coverage"]
             if not amount(numbers["TotalCost"]):
@@ -133,7 +151,7 @@ def _savings_plans_coverage(explorer: Explorer, day: date) -> Iterator[Reading]:
 
 def _reservation_utilization(explorer: Explorer, day: date) -> Iterator[Reading]:
     for service, days, group in _reserved(
-        explorer, day, "get_reservation_utilization", "UtilizationsByTime", "SUBSCRIPTION_ID"
+        explorer, day, "GetReservationUtilization", "UtilizationsByTime", "SUBSCRIPTION_ID"
     ):
         said, numbers = _attributes(group), group["Utilization"]
         purchased = amount(numbers["PurchasedHours"])
@@ -154,7 +172,7 @@ def _reservation_utilization(explorer: Explorer, day: date) -> Iterator[Reading]
 
 
 def _reservation_coverage(explorer: Explorer, day: date) -> Iterator[Reading]:
-    for service, days, group in _reserved(explorer, day, "get_reservation_coverage", "CoveragesByTime", "REGION"):
+    for service, days, group in _reserved(explorer, day, "GetReservationCoverage", "CoveragesByTime", "REGION"):
         numbers = group["Coverage"]["CoverageHours"]
         if not amount(numbers["TotalRunningHours"]):
             continue
@@ -165,13 +183,13 @@ def _reservation_coverage(explorer: Explorer, day: date) -> Iterator[Reading]:
 
 
 def _reserved(
-    explorer: Explorer, day: date, method: str, main: str, group_by: str
+    explorer: Explorer, day: date, operation: str, main: str, group_by: str
 ) -> Iterator[tuple[str, Period, Mapping[str, Any]]]:
     """Service, days and group of what is told of reservations."""
     ask = {"TimePeriod": _interval(_settled(day)), "GroupBy": [_by(group_by)]}
     for service in RESERVED:
         only = {"Filter": {"Dimensions": {"Key": "SERVICE", "Values": [service]}}}
-        for page in explorer.pages(method, ask | only, main):
+        for page in explorer.pages(operation, ask | only, main):
             for time in page[main]:
                 for group in time.get("Groups", ()):
                     yield service, _period(time["TimePeriod"]), group
@@ -186,7 +204,7 @@ def _cost_forecast(explorer: Explorer, day: date) -> Iterator[Reading]:
         "PredictionIntervalLevel": PREDICTION_PERCENT,
     }
     for measure, metric in MEASURES.items():
-        for page in explorer.pages("get_cost_forecast", ask | {"Metric": metric}, main):
+        for page in explorer.pages("GetCostForecast", ask | {"Metric": metric}, main):
             unit = page["Total"]["Unit"]
             for result in page[main]:
                 days = _period(result["TimePeriod"])
@@ -197,7 +215,7 @@ def _cost_forecast(explorer: Explorer, day: date) -> Iterator[Reading]:
 
 def _rightsizing(explorer: Explorer, day: date) -> Iterator[Reading]:
     main, ask = "RightsizingRecommendations", {"Service": "AmazonEC2", "PageSize": 1000}
-    for page in explorer.pages("get_rightsizing_recommendation", ask, main, "Summary"):
+    for page in explorer.pages("GetRightsizingRecommendation", ask, main, "Summary"):
         for advice in page.get(main, ()):
             now = advice["CurrentInstance"]
             advised, to = _advised(advice)
