@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,14 @@ def test_every_key_is_in_the_manual(chapter: str, model: type[Any]) -> None:
 def test_every_key_of_a_source_is_on_its_page(source: str) -> None:
     model = plugins.load("sources", source)
     page = (SOURCES / f"{source}.md").read_text(encoding="utf-8")
-    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
-    missing = []
-    for name, field in model.model_fields.items():
-        told = [variable for variable, filled in environment(model).items() if filled == name]
-        if type(field.default) in {str, int, bool} and name != "name":
-            told.append(str(field.default).lower() if field.default is True or field.default is False else str(field.default))
-        missing += [(name, each) for each in told if f"`{each}`" not in rows.get(name, "")]
-        missing += [(name, "its row")] * (name not in rows and name != "name")
+    linked = "".join((SOURCES / name).read_text(encoding="utf-8") for name in re.findall(r"\(([a-z-]+\.md)", page))
+    rows = [row for row in (page + linked).splitlines() if row.startswith("|")]
+    missing = [
+        name
+        for name in model.model_fields
+        if name != "name" and not any(f"`{name}`" in row or f"`{name}." in row for row in rows)
+    ]
+    missing += [variable for variable in environment(model) if f"`{variable}`" not in page + linked]
     assert missing == []
 
 
