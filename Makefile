@@ -42,7 +42,7 @@ build: .venv/.run  ## make the wheel in dist/
 lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(LOCK) pyproject.toml $(RUN_EXTRAS) --group build --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra all --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
-	$(LOCK) requirements/bigquery.in --output-file requirements/bigquery.txt
+	for other in bigquery nise; do $(LOCK) requirements/$$other.in --output-file requirements/$$other.txt; done
 	@if grep -nE '://|^ *--(index|extra-index|find-links)' requirements/*.txt; then \
 	    echo "the locks may name no address (docs/decisions/001-locks-without-addresses.md)" >&2; exit 1; fi
 
@@ -57,10 +57,13 @@ lock: .venv/.dev  ## write requirements/*.txt anew from pyproject.toml; UPGRADE=
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
 
-# Emulators that cannot live beside us: BigQuery's pins another DuckDB, Azure's is a program for Node.
-.venv/.clouds: requirements/bigquery.txt tests/clouds/package-lock.json | .venv/.dev packages
+# What cannot live beside us: BigQuery's emulator pins another DuckDB, Azure's is a program for Node, and nise, which
+# generates bills, is under a licence of its own.
+.venv/.clouds: requirements/bigquery.txt requirements/nise.txt tests/clouds/package-lock.json | .venv/.dev packages
 	$(BIN)/python -m venv .venv/bigquery
 	.venv/bigquery/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/bigquery.txt
+	$(BIN)/python -m venv .venv/nise
+	.venv/nise/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/nise.txt
 	@mkdir -p .venv/azurite && cp tests/clouds/package.json tests/clouds/package-lock.json .venv/azurite
 	npm ci --silent --no-audit --no-fund --prefix .venv/azurite
 	@touch $@

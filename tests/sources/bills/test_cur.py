@@ -296,16 +296,20 @@ def test_services_are_in_the_categories_of_focus() -> None:
     categories = {
         "AI and Machine Learning",
         "Analytics",
+        "Business Applications",
         "Compute",
         "Databases",
         "Developer Tools",
         "Identity",
         "Integration",
+        "Internet of Things",
         "Management and Governance",
+        "Media",
         "Migration",
         "Networking",
         "Security",
         "Storage",
+        "Web",
     }
 
     assert {service.category for service in SERVICES.values()} <= categories

@@ -23,6 +23,18 @@ from outlay.sources._bills.cur_columns import (
     key,
     one_of,
 )
+from outlay.sources._bills.cur_costs import (
+    NET_RATE,
+    amortised,
+    amounts,
+    billed_cost,
+    costs,
+    discounted,
+    effective_cost,
+    in_currency_of_bill,
+    line_type,
+)
+from outlay.sources._bills.cur_sku import sku_price_details
 
 REQUIRED = frozenset(
     {
@@ -41,17 +53,6 @@ TIMES = (
     "lineitemusagestartdate",
     "lineitemusageenddate",
 )
-RESERVATION_COSTS = (
-    "reservationeffectivecost",
-    "reservationunusedamortizedupfrontfeeforbillingperiod",
-    "reservationunusedrecurringfee",
-)
-SAVINGS_PLAN_COSTS = (
-    "savingsplansavingsplaneffectivecost",
-    "savingsplantotalcommitmenttodate",
-    "savingsplanusedcommitment",
-)
-AMOUNTS = ("lineitemunblendedcost", "pricingpublicondemandcost", *RESERVATION_COSTS, *SAVINGS_PLAN_COSTS)
 
 # Line types, by what they are in FOCUS. Discounts, refunds and types unknown to us are adjustments.
 COVERED = ("DiscountedUsage", "SavingsPlanCoveredUsage", "SavingsPlanNegation")
@@ -76,7 +77,7 @@ def matches(columns: Collection[str]) -> bool:
 
 def types(columns: Collection[str]) -> dict[str, str]:
     """The DuckDB types with which to read a report's CSV: amounts and times; all other columns are text."""
-    kinds = dict.fromkeys(AMOUNTS, DECIMAL) | dict.fromkeys(TIMES, TIME)
+    kinds = dict.fromkeys(TIMES, TIME) | dict.fromkeys(amounts({key(name) for name in columns}), DECIMAL)
     return {name: kinds[key(name)] for name in columns if key(name) in kinds}
 
 
@@ -91,8 +92,9 @@ def expressions(columns: Mapping[str, str]) -> dict[str, str]:
         **_parties(report),
         **_periods(report),
         **_service(report),
-        **_costs(report),
+        **costs(report),
         **_prices(report),
+        "sku_price_details": sku_price_details(report),
         **_commitment(report),
         "tags": report.tags(),
     }
@@ -142,16 +144,18 @@ def _periods(report: Report) -> dict[str, str]:
 
 
 def _service(report: Report) -> dict[str, str]:
-    line, code = _line(report), report.text("lineitemproductcode")
+    line, code = line_type(report), report.text("lineitemproductcode")
     names, categories, subcategories = (
         {code: literal(service[i]) for code, service in SERVICES.items()} for i in range(3)
     )
+    refunded = f"{line} = 'Refund' OR {report.text('billbilltype')} = 'Refund'"
     frequencies = dict.fromkeys(USAGE, "'Usage-Based'") | dict.fromkeys(RECURRING, "'Recurring'")
     zone = report.text("lineitemavailabilityzone", "reservationavailabilityzone")
     of_zone = f"NULLIF(regexp_extract({zone}, '^[a-z]+(-[a-z]+)+-[0-9]+'), '')"
     reserved = report.text("capacityreservationcapacityreservationstatus")
     return {
         "charge_category": case(line, CATEGORIES, "'Adjustment'"),
+        "charge_class": f"CASE WHEN {refunded} THEN 'Correction' END",
         "charge_frequency": case(line, frequencies, "'One-Time'"),
         "charge_description": report.text("lineitemlineitemdescription"),
         "service_name": f"coalesce({report.product('product_name')}, {case(code, names, code)})",
@@ -166,49 +170,13 @@ def _service(report: Report) -> dict[str, str]:
     }
 
 
-def _costs(report: Report) -> dict[str, str]:
-    line, billed = _line(report), _billed(report)
-    effective = _effective(report)
-    public = f"NULLIF({_billable(report, report.amount('pricingpublicondemandcost'))}, 0)"
-    contracted = {"DiscountedUsage": f"coalesce({public}, {effective})", "SavingsPlanNegation": ZERO}
-    listed = dict.fromkeys(("Usage", "SavingsPlanCoveredUsage"), f"coalesce({public}, {billed})")
-    return {
-        "billing_currency": report.text("lineitemcurrencycode"),
-        "billed_cost": billed,
-        "effective_cost": effective,
-        "contracted_cost": case(line, contracted, billed),
-        "list_cost": case(line, contracted | listed, billed),
-    }
-
-
-def _effective(report: Report) -> str:
-    """Usage costs its share of the commitment that pays for it, and the fee costs what nobody used.
-
-    In a file that lacks a column of the amortisation, all lines of such commitments cost what is billed:
-    amortised in part, fee and usage would both count, or neither.
-    """
-    billed, costs = _billed(report), {}
-    if report.has(*RESERVATION_COSTS):
-        used, upfront, recurring = map(report.amount, RESERVATION_COSTS)
-        reserved = f"{report.text('reservationreservationarn')} IS NOT NULL"
-        costs["DiscountedUsage"] = f"coalesce({used}, {billed})"
-        costs["RIFee"] = f"coalesce({upfront} + {recurring}, {upfront}, {recurring}, {billed})"
-        costs["Fee"] = f"CASE WHEN {reserved} THEN {ZERO} ELSE {billed} END"
-    if report.has(*SAVINGS_PLAN_COSTS):
-        used, committed, spent = map(report.amount, SAVINGS_PLAN_COSTS)
-        costs["SavingsPlanCoveredUsage"] = f"coalesce({used}, {billed})"
-        costs["SavingsPlanRecurringFee"] = f"coalesce({committed} - {spent}, {billed})"
-        costs["SavingsPlanNegation"] = costs["SavingsPlanUpfrontFee"] = ZERO
-    return case(_line(report), costs, billed)
-
-
 def _prices(report: Report) -> dict[str, str]:
-    line, usage, unit = _line(report), report.number("lineitemusageamount"), report.text("pricingunit")
+    line, usage, unit = line_type(report), report.number("lineitemusageamount"), report.text("pricingunit")
     meter = report.text("lineitemusagetype")
     used = dict.fromkeys(USAGE, usage) | {"SavingsPlanNegation": ZERO}
     bought = dict.fromkeys(PURCHASE, usage) | used
-    rate = report.number("lineitemunblendedrate")
-    public = _billable(report, report.number("pricingpublicondemandrate"))
+    rate = discounted(report, NET_RATE, report.number("lineitemunblendedrate"))
+    public = in_currency_of_bill(report, report.number("pricingpublicondemandrate"))
     rates = dict.fromkeys(BOUGHT, rate) | {"DiscountedUsage": public, "SavingsPlanNegation": NO_NUMBER}
     listed = dict.fromkeys(("Usage", "SavingsPlanCoveredUsage"), f"coalesce({public}, {rate})")
     spot = f"CASE WHEN {meter} LIKE '%SpotUsage%' THEN 'Dynamic' ELSE 'Standard' END"
@@ -230,7 +198,7 @@ def _prices(report: Report) -> dict[str, str]:
 
 
 def _commitment(report: Report) -> dict[str, str]:
-    line, plan = _line(report), report.text("savingsplansavingsplanarn")
+    line, plan = line_type(report), report.text("savingsplansavingsplanarn")
     reservation = report.text("reservationreservationarn")
     commitment = f"coalesce({plan}, {reservation})"
     planned, reserved = f"{plan} IS NOT NULL", f"{reservation} IS NOT NULL"
@@ -238,7 +206,7 @@ def _commitment(report: Report) -> dict[str, str]:
     quantity, unit = _committed(report)
     quantity = f"CASE WHEN {commitment} IS NOT NULL THEN {quantity} END"
     used, fee = one_of(line, USAGE), one_of(line, ("RIFee", "SavingsPlanRecurringFee"))
-    status = f"CASE WHEN {used} THEN 'Used' WHEN {fee} AND {_effective(report)} > 0 THEN 'Unused' END"
+    status = f"CASE WHEN {used} THEN 'Used' WHEN {fee} AND {effective_cost(report)} > 0 THEN 'Unused' END"
     return {
         "commitment_discount_id": commitment,
         "commitment_discount_category": f"CASE WHEN {planned} THEN 'Spend' WHEN {reserved} THEN 'Usage' END",
@@ -255,33 +223,19 @@ def _committed(report: Report) -> tuple[str, str]:
     Reservations count in normalised hours, where the report has them, for one reservation covers many sizes.
     """
     plans = {
-        "SavingsPlanCoveredUsage": report.amount("savingsplansavingsplaneffectivecost"),
+        "SavingsPlanCoveredUsage": amortised(report, "savingsplansavingsplaneffectivecost"),
         "SavingsPlanNegation": ZERO,
         "SavingsPlanRecurringFee": report.amount("savingsplantotalcommitmenttodate"),
-        "SavingsPlanUpfrontFee": _billed(report),
+        "SavingsPlanUpfrontFee": billed_cost(report),
     }
     bought = ("reservationtotalreservednormalizedunits", "reservationtotalreservedunits")
     used = ("lineitemnormalizedusageamount", "lineitemusageamount")
     reserved = {"DiscountedUsage": used, "RIFee": bought, "Fee": bought}
     normal = {line: f"NULLIF({report.number(each)}, 0)" for line, (each, _) in reserved.items()}
     plain = {line: f"coalesce({normal[line]}, {report.number(each)})" for line, (_, each) in reserved.items()}
-    hours = f"CASE WHEN {case(_line(report), normal, NO_NUMBER)} IS NULL THEN {report.text('pricingunit')}"
+    hours = f"CASE WHEN {case(line_type(report), normal, NO_NUMBER)} IS NULL THEN {report.text('pricingunit')}"
     units = dict.fromkeys(plans, report.text("lineitemcurrencycode"))
     return (
-        case(_line(report), plans | plain, NO_NUMBER),
-        case(_line(report), units, f"{hours} ELSE 'Normalized Hours' END"),
+        case(line_type(report), plans | plain, NO_NUMBER),
+        case(line_type(report), units, f"{hours} ELSE 'Normalized Hours' END"),
     )
-
-
-def _line(report: Report) -> str:
-    return report.text("lineitemlineitemtype")
-
-
-def _billed(report: Report) -> str:
-    return report.amount("lineitemunblendedcost")
-
-
-def _billable(report: Report, price: str) -> str:
-    """A public price, which may be in another currency than the bill: then it is none of ours."""
-    ours = f"coalesce({report.text('pricingcurrency')} = {report.text('lineitemcurrencycode')}, TRUE)"
-    return f"CASE WHEN {ours} THEN {price} END"

@@ -7,6 +7,7 @@ they are its key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from outlay.core.focus import Kind
@@ -25,6 +26,7 @@ ZERO = f"0::{DECIMAL}"
 
 TAGS = ("resourcetags", "notags")
 COST_CATEGORIES = "costcategory"
+_PAIRS = re.compile(r'STRUCT\("?KEY"? .+, "?VALUE"? .+\)\[\]$')  # a map, as some writers have it
 
 
 class Report:
@@ -45,7 +47,7 @@ class Report:
         return _first(TEXT, (_text(*each) for each in self._found(keys)))
 
     def amount(self, *keys: str) -> str:
-        """Money: text that is no number fails the query."""
+        """Money: text that is no number fails the query. `None` is what some tools write for nothing."""
         return _first(DECIMAL, (_decimal("CAST", *each) for each in self._found(keys)))
 
     def number(self, *keys: str) -> str:
@@ -161,7 +163,7 @@ def _text(name: str, kind: str) -> str:
 
 def _decimal(cast: str, name: str, kind: str) -> str:
     # A double goes through its text, the shortest that reads back the same: cast as it is, 1e15 loses digits.
-    return identifier(name) if kind == DECIMAL else f"{cast}({_text(name, kind)} AS {DECIMAL})"
+    return identifier(name) if kind == DECIMAL else f"{cast}(NULLIF({_text(name, kind)}, 'None') AS {DECIMAL})"
 
 
 def _moment(name: str, kind: str) -> str:
@@ -169,8 +171,14 @@ def _moment(name: str, kind: str) -> str:
 
 
 def _map(name: str, kind: str) -> str:
+    column = identifier(name)
+    if _PAIRS.match(kind):
+        pairs = f"list_transform({column}, lambda e: {{'key': e.key::{TEXT}, 'value': e.value::{TEXT}}})"
+        return f"map_from_entries({pairs})"
     if kind.startswith("MAP"):
-        return identifier(name) if kind == MAP else f"CAST({identifier(name)} AS {MAP})"
+        return column if kind == MAP else f"CAST({column} AS {MAP})"
+    if kind.startswith("STRUCT"):
+        return f"from_json(to_json({column}), '\"{MAP}\"')"
     return f"from_json({_text(name, kind)}, '\"{MAP}\"')"
 
 
