@@ -1,4 +1,4 @@
-"""Bills as files: FOCUS 1.0-preview to 1.4 and AWS CUR, as CSV or Parquet, in a folder or a bucket."""
+"""Bills as files: FOCUS 1.0-preview to 1.4, AWS CUR, Azure, Oracle; CSV or Parquet, in a folder or a bucket."""
 
 from __future__ import annotations
 
