@@ -196,7 +196,8 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_layout_that_is_not_known(tmp_path: Path, data: str, lacks: str, has: str) -> None:
     assert refused(tmp_path / "focus.csv", data) == (
-        f"focus.csv: no known billing layout (FOCUS, AWS CUR, OCI cost report, Azure); for FOCUS it lacks {lacks}; its columns are: {has}"
+        "focus.csv: no known billing layout (FOCUS, AWS CUR, OCI cost report, Azure); "
+        f"for FOCUS it lacks {lacks}; its columns are: {has}"
     )
 
 
