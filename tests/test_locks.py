@@ -18,6 +18,11 @@ def pinned(lock: Path) -> dict[str, str]:
     return {re.split(r"[=\[ ]", entry)[0]: entry for entry in entries}
 
 
+def missing(wanted: list[str], lock: dict[str, str]) -> list[str]:
+    """What is wanted and not in the lock."""
+    return [each for each in wanted if re.split(r"[\[><= ]", each)[0].lower() not in lock]
+
+
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_every_package_is_pinned_by_version_and_hash_and_none_by_address(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
@@ -29,12 +34,10 @@ def test_every_package_is_pinned_by_version_and_hash_and_none_by_address(lock: P
 def test_the_locks_hold_what_the_project_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    wanted = [
-        *project["project"]["dependencies"],
-        *(each for name in extras if name != "all" for each in extras[name]),
-    ]
+    offered = [each for name in extras if name != "all" for each in extras[name]]
     development = [each for each in project["dependency-groups"]["dev"] if isinstance(each, str)]
     run, dev = pinned(ROOT / "requirements" / "run.txt"), pinned(ROOT / "requirements" / "dev.txt")
-    assert [each for each in wanted if re.split(r"[\[><= ]", each)[0] not in run] == []
-    assert [each for each in development if re.split(r"[\[><= ]", each)[0].lower() not in dev] == []
+    assert missing(project["project"]["dependencies"], run) == []
+    assert missing([*offered, *development], dev) == []
+    assert missing(offered, run) == ["oci>=2.160"]  # as the Makefile says
     assert [name for name in run if run[name] != dev.get(name)] == []

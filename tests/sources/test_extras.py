@@ -39,6 +39,9 @@ def _without_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     for library in LIBRARIES:
         for name in [library, *(each for each in sys.modules if each.startswith(f"{library}."))]:
             monkeypatch.setitem(sys.modules, name, None)
+        parent, _, child = library.rpartition(".")
+        if parent in sys.modules:  # `from google.cloud import bigquery` looks there first
+            monkeypatch.delattr(sys.modules[parent], child, raising=False)
 
 
 @pytest.mark.parametrize("what", NEEDY)
