@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +22,7 @@ from outlay.core.ports import Coverage, Ledger, Warehouse
 from outlay.core.query import CostQuery
 from outlay.core.reading import Reading
 from outlay.core.span import Period, Span, Window
-from outlay.state import Limits, Restatement, Run, State
+from outlay.state import Limits, Restatement, State
 from outlay.warehouses.lake import Lake
 from tests.charges import charge
 from tests.contracts.model import answer
@@ -478,17 +476,3 @@ def test_readings_that_cost_something_are_read_once_a_day(warehouse: Warehouse, 
         refresh([source], warehouse, state, ASK)
     assert source.reads == 1
     assert "aws readings" not in [each.what for each in plan([source], warehouse, state, ASK)]
-
-
-def test_a_state_of_an_older_version_gets_the_columns_it_lacks(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/old.db"
-    State(url).close()
-    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
-        for column in ("code", "note"):
-            old.execute(f"ALTER TABLE runs DROP COLUMN {column}")
-        old.execute("DROP TABLE calls")
-        old.commit()
-    with closing(State(url)) as state:
-        state.record_run(Run("aws", "aws", datetime.now(UTC), 0.5, note="kept"))
-        assert [run.note for run in state.runs()] == ["kept"]
-        assert state.spent() == []

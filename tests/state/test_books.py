@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -18,12 +15,6 @@ from outlay.state import Limits, State, books
 CENT = Decimal("0.01")
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    with closing(State(f"sqlite:///{tmp_path}/state.db")) as found:
-        yield found
-
-
 def booked(ledger: Ledger, usd: Decimal = CENT) -> bool:
     try:
         ledger.pay("Ask", usd, "1")
@@ -32,8 +23,8 @@ def booked(ledger: Ledger, usd: Decimal = CENT) -> bool:
     return True
 
 
-def test_a_cap_holds_over_sources_threads_and_connections(tmp_path: Path) -> None:
-    states = [State(f"sqlite:///{tmp_path}/state.db") for _ in range(2)]
+def test_a_cap_holds_over_sources_threads_and_connections(url: str) -> None:
+    states = [State(url) for _ in range(2)]
     ledgers = [state.books(f"aws-{i}", Limits(Decimal("0.2"))) for i, state in enumerate(states * 2)]
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda i: booked(ledgers[i % 4]), range(60)))

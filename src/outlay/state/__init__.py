@@ -11,14 +11,28 @@ import sqlalchemy as sa
 from outlay.core.money import text
 from outlay.core.ports import Coverage, DayChange
 from outlay.core.reading import Reading
-from outlay.state import books, measured
+from outlay.state import backfills, books, measured
+from outlay.state.backfills import Backfill
 from outlay.state.books import Books, Limits, Spent
-from outlay.state.database import Database, aware, naive, now
+from outlay.state.database import Database, aware, naive, storable
+from outlay.state.ledgered import Past, Settling, entries
 from outlay.state.measured import Measured
 from outlay.state.records import Freshness, Restatement, Run
 from outlay.state.tables import COVERAGE, RESTATEMENTS, RUNS
 
-__all__ = ["Books", "Freshness", "Limits", "Measured", "Restatement", "Run", "Spent", "State"]
+__all__ = [
+    "Backfill",
+    "Books",
+    "Freshness",
+    "Limits",
+    "Measured",
+    "Past",
+    "Restatement",
+    "Run",
+    "Settling",
+    "Spent",
+    "State",
+]
 
 
 class State:
@@ -40,22 +54,11 @@ class State:
             "totals": {currency: text(total) for currency, total in run.totals.items()},
             "unchanged": run.unchanged,
             "paid_calls": run.paid_calls,
-            "error": run.error,
+            "error": storable(run.error),
             "code": run.code,
-            "note": run.note,
+            "note": storable(run.note),
         }
-        observed_at = now()
-        changed = [
-            {
-                "observed_at": observed_at,
-                "source": run.source,
-                "day": each.day,
-                "currency": each.currency,
-                "before": None if each.before is None else text(each.before),
-                "after": text(each.after),
-            }
-            for each in changes
-        ]
+        changed = entries(run.source, changes)
 
         def write(connection: sa.Connection) -> None:
             connection.execute(RUNS.insert().values(row))
@@ -127,6 +130,15 @@ class State:
             for row in self._database.read(query)
         ]
 
+    @property
+    def past(self) -> Past:
+        """What was believed, and when it was looked at."""
+        return Past(self._database)
+
+    def backfill(self, source: str, settings: str = "") -> Backfill:
+        """The backfill of a source under these settings, which goes on where one was cut short."""
+        return Backfill(self._database, source, settings)
+
     # -- paid calls --------------------------------------------------------------------------------
 
     def books(self, source: str, limits: Limits, settings: str = "") -> Books:
@@ -140,6 +152,7 @@ class State:
     def forget(self) -> None:
         """Delete what nobody asks for any more. Never needed for right answers."""
         books.forget(self._database)
+        backfills.forget(self._database)
 
     # -- whose money -------------------------------------------------------------------------------
 

@@ -1,20 +1,16 @@
-"""One database behind an SQLAlchemy URL: SQLite beside the store, or a server."""
+"""One database behind a URL, SQLite beside the store or PostgreSQL, with its tables up to date."""
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from outlay.core.errors import StoreError
-from outlay.state import tables
-
-BUSY_SECONDS_MAX = 30  # for another process to be done with the file
+from outlay.state import engines
+from outlay.state.tables import REVISION, stored_revision
 
 T = TypeVar("T")
 
@@ -23,23 +19,25 @@ class Database:
     """Reads and writes, whose faults are a StoreError that names the place. Safe for many threads and processes."""
 
     def __init__(self, url: str) -> None:
-        self._where = sa.make_url(url).render_as_string(hide_password=True)
-        if url.startswith("sqlite:///"):
-            folder = Path(url.removeprefix("sqlite:///")).parent
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(f"cannot make the folder {folder} for the state: {error.strerror}") from None
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _wal)
-        self.write(tables.create)
+        """Make or migrate the tables, unless they are there."""
+        parsed = engines.parsed(url)
+        self._where = engines.place(parsed)
+        self._engine = engines.engine(parsed)
+        self._writing = self._engine.execution_options(**{engines.WRITES: True})
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` does, in one transaction: all of it or, when it raises, nothing."""
+        """What `work` does, in one transaction: all of it or, when it raises, nothing.
+
+        Those that write, in this process and others, take turns: what `work` has read stays true until its end.
+        """
 
         def transaction() -> T:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 return work(connection)
 
         return self._reported(transaction)
@@ -57,16 +55,26 @@ class Database:
         """Let go of every connection."""
         self._engine.dispose()
 
+    def _migrate(self) -> None:
+        def found() -> str | None:
+            with self._engine.connect() as connection:
+                return stored_revision(connection)
+
+        if self._reported(found) != REVISION:
+            from outlay.state.migrations import upgrade  # Alembic takes longer to import than all else that is done
+
+            self.write(upgrade)
+
     def _reported(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, engines.Trouble) as error:
             reason = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
             raise StoreError(f"cannot use the state at {self._where}: {reason}") from None
 
 
 def naive(moment: datetime) -> datetime:
-    """UTC without its zone: what SQLite keeps."""
+    """UTC without its zone: what the tables keep."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -80,16 +88,6 @@ def now() -> datetime:
     return naive(datetime.now(UTC))
 
 
-def _wal(connection: Any, _record: Any) -> None:
-    """Readers beside a writer, and writers that wait for each other instead of failing."""
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS_MAX * 1000}")
-    give_up = time.monotonic() + BUSY_SECONDS_MAX
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:  # this one statement does not wait for a process that does the same
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+def storable(text: str | None) -> str | None:
+    """Text from anywhere, without what not every database keeps: NUL, and halves of surrogate pairs."""
+    return None if text is None else text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -1,20 +1,26 @@
-"""The tables of the state."""
+"""The tables of the state. A change of them is a revision in `migrations/versions` too, and REVISION its name."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+REVISION = "0001"  # what the tables below are; the newest of the revisions
+VERSION_TABLE = "outlay_state_version"  # Alembic's: the revision of the tables in a database
+
 METADATA = sa.MetaData()
+
+# SQLite's integers are as long as they need to be, and only its INTEGER numbers rows by itself.
+LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 RUNS = sa.Table(
     "runs",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", LONG, primary_key=True),
     sa.Column("source", sa.String, nullable=False, index=True),
     sa.Column("span", sa.String, nullable=False),
     sa.Column("started_at", sa.DateTime, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("rows", LONG, nullable=False),
     sa.Column("totals", sa.JSON, nullable=False),
     sa.Column("unchanged", sa.Boolean, nullable=False),
     sa.Column("paid_calls", sa.Integer, nullable=False),
@@ -26,7 +32,7 @@ RUNS = sa.Table(
 RESTATEMENTS = sa.Table(
     "restatements",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", LONG, primary_key=True),
     sa.Column("observed_at", sa.DateTime, nullable=False),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
@@ -40,7 +46,7 @@ RESTATEMENTS = sa.Table(
 CALLS = sa.Table(
     "calls",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", LONG, primary_key=True),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("account", sa.String, nullable=False),
@@ -81,7 +87,7 @@ COVERAGE = sa.Table(
 READINGS = sa.Table(
     "readings",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", LONG, primary_key=True),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("read_at", sa.DateTime, nullable=False),
@@ -95,17 +101,9 @@ READINGS = sa.Table(
 )
 
 
-def create(connection: sa.Connection) -> None:
-    """Make what is not there: tables, indexes, and columns of tables that an older version made.
-
-    `IF NOT EXISTS`, as another process may make it after our look.
-    """
-    for table in METADATA.sorted_tables:
-        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:  # these may be null: what is older than them does not have them
-                kind = column.type.compile(connection.dialect)
-                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+def stored_revision(connection: sa.Connection) -> str | None:
+    """The revision of the tables in a database; None when Alembic has not been there."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE)))
+    return found
