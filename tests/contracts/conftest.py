@@ -18,6 +18,9 @@ from tests.clouds import every
 from tests.clouds.cloud import Cloud
 from tests.contracts.stores import Kind, Store, every_kind, kind_of
 from tests.servers import moto_server
+from tests.servers_clickhouse import Server as ClickHouseServer
+from tests.servers_clickhouse import clickhouse_server
+from tests.servers_postgres import Server, postgres_server
 
 NewStore = Callable[[], Store]
 
@@ -44,7 +47,28 @@ def s3(moto: str) -> dict[str, str]:
     return place | {name.upper(): value for name, value in keys.items()}
 
 
-@pytest.fixture(scope="session", params=every_kind(), ids="-".join)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clickhouse() -> Iterator[ClickHouseServer]:
+    with clickhouse_server() as server:
+        yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What several processes do at once is tested on the kinds that several processes can open."""
+    if "plugin_and_kind" in metafunc.fixturenames:
+        races = metafunc.module.__name__.endswith("_races")
+        kinds = [each for each in every_kind() if not races or each[1] == "" or kind_of(*each).several]
+        names = ["-".join(each) for each in kinds]
+        metafunc.parametrize("plugin_and_kind", kinds, ids=names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def plugin_and_kind(request: pytest.FixtureRequest) -> tuple[str, str]:
     found: tuple[str, str] = request.param
     return found

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from outlay.core import plugins
 from outlay.core.ports import Warehouse
+from tests.servers_clickhouse import in_process
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +26,7 @@ class Kind:
     examples: int  # of Hypothesis
     turns: int  # of each of two racing writers
     kills: int
+    several: bool = True  # whether several processes can open it at once
 
 
 def _folder(fixture: Fixture) -> Settings:
@@ -35,11 +37,28 @@ def _bucket(fixture: Fixture) -> Settings:
     return {"path": f"s3://lakes/{uuid4().hex}", "storage_options": fixture("s3")}
 
 
+def _database(fixture: Fixture) -> Settings:
+    return {"url": fixture("postgres").new_database()}
+
+
+def _in_process(_: Fixture) -> Settings:
+    return {"url": f"{in_process()}?database=outlay_{uuid4().hex}"}
+
+
+def _over_http(fixture: Fixture) -> Settings:
+    return {"url": fixture("clickhouse").new_database()}
+
+
 KINDS: Mapping[str, Mapping[str, Kind]] = {
+    "clickhouse": {
+        "chdb": Kind(_in_process, examples=8, turns=0, kills=0, several=False),
+        "http": Kind(_over_http, examples=4, turns=10, kills=10),
+    },
     "lake": {
         "folder": Kind(_folder, examples=25, turns=15, kills=20),
         "s3": Kind(_bucket, examples=3, turns=4, kills=2),
     },
+    "postgres": {"database": Kind(_database, examples=10, turns=15, kills=10)},
 }
 
 

@@ -13,6 +13,7 @@ from outlay.core.ports import DayChange, Replaced, Warehouse
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
 from tests.charges import charge, midnight, put
+from tests.contracts.conftest import NewStore, prepared
 from tests.contracts.model import answer, unread
 from tests.contracts.stores import Store
 
@@ -121,6 +122,13 @@ def test_the_version_changes_whenever_the_charges_do_and_only_then(warehouse: Wa
     warehouse.query(CostQuery(YEAR, ("date",)))
     assert len(set(versions)) == len(versions)
     assert warehouse.version() == versions[-1] == store.open().version()
+
+
+def test_two_stores_never_share_a_version(new_engine: NewStore) -> None:
+    stores = [prepared(new_engine()) for _ in range(2)]
+    for each in stores:
+        each.replace(of_day(DAY), [focus.batch([charge(DAY, "1")])])
+    assert stores[0].version() != stores[1].version()
 
 
 def test_tidying_changes_no_answer(warehouse: Warehouse, store: Store) -> None:

@@ -48,11 +48,30 @@ class TapeDrive(Plugin):
 
 
 class Shed(Plugin):
+    SCHEMES: ClassVar[tuple[str, ...]] = ("s3",)
+
     path: str = "./data"
     options: dict[str, SecretStr] = Field(default_factory=dict)
 
 
+class Database(Plugin):
+    ENVIRONMENT: ClassVar[Mapping[str, str]] = {"DB_HOST": "host", "DB_PASSWORD": "password"}
+    SWITCH: ClassVar[tuple[str, ...]] = ("DB_HOST",)
+    SCHEMES: ClassVar[tuple[str, ...]] = ("database",)
+
+    url: SecretStr | None = None
+    host: str = "localhost"
+    password: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and value.get_secret_value().endswith("://"):
+            raise ValueError("has no host")
+        return value
+
+
 KINDS: dict[str, dict[str, type[Plugin]]] = {
     "sources": {"cloud": Cloud, "tape-drive": TapeDrive},
-    "warehouses": {"lake": Shed},
+    "warehouses": {"database": Database, "lake": Shed},
 }

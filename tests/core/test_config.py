@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from outlay.core import plugins
-from outlay.core.config import load
+from outlay.core.config import load, store_at
 from outlay.core.errors import ConfigError
 from outlay.core.settings import Settings
-from tests.core.fakes import KINDS, Cloud, Role, Shed, TapeDrive
+from tests.core.fakes import KINDS, Cloud, Database, Role, Shed, TapeDrive
 
 SECRET = "s3cr3t-Value"
 
@@ -104,7 +104,7 @@ collection:
             ":5: clouds.cloud.roles[0].lable: ",
         ),
         ("store: ./data", ":1: store: should be a mapping"),
-        ("store:\n  type: lakes", ":2: store.type: no such warehouse; did you mean lake? there are: lake"),
+        ("store:\n  type: lakes", ":2: store.type: no such warehouse; did you mean lake? there are: database, lake"),
         (
             "logging: {level: loud}",
             ":1: logging.level: should be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRIT",
@@ -238,6 +238,37 @@ def test_sources_switch_themselves_on_where_no_clouds_are_written(write: Any) ->
 def test_variables_of_a_source_fill_what_its_block_leaves_out(write: Any) -> None:
     [cloud] = clouds(write("clouds: {cloud: {tenant: a}}", CLOUD_KEY="k", CLOUD_TENANT="b"))
     assert (cloud.tenant, cloud.api_key) == ("a", SecretStr("k"))
+
+
+def test_a_store_switches_itself_on_where_none_is_written(write: Any) -> None:
+    env = {"DB_HOST": "db", "DB_PASSWORD": SECRET}
+    expected = Database(host="db", password=SecretStr(SECRET))
+    assert write(**env).store == expected
+    assert write("store:\n#  nothing\n", **env).store == expected
+    assert write("store: {type: database}", **env).store == expected
+    assert write("store: {type: database, host: mine}", **env).store == Database(
+        host="mine", password=SecretStr(SECRET)
+    )
+    assert write("store: {path: ./data}", **env).store == Shed()
+    assert write("store: {type: lake}", **env).store == Shed()
+    assert write(DB_PASSWORD="of something else").store == Shed()
+
+
+def test_a_store_by_its_url(fakes: None) -> None:
+    expected: dict[str, Any] = {
+        "there/it is": Shed(path="there/it is"),
+        "s3://bucket/${FOLDER}": Shed(path="s3://bucket/costs"),
+        "database://user:${PASSWORD}@host": Database(url=SecretStr(f"database://user:{SECRET}@host")),
+    }
+    for url, store in expected.items():
+        assert store_at(url, {"FOLDER": "costs", "PASSWORD": SECRET}) == store
+    for url, said in [
+        ("ftp://host", r"no such kind of store; there are: database://, s3://"),
+        ("database://", "has no host"),
+        ("database://${NONE}", "the environment variable NONE is not set"),
+    ]:
+        with pytest.raises(ConfigError, match=f"^store: url: {said}$"):
+            store_at(url, {})
 
 
 def test_a_block_that_is_not_enabled_cannot_be_a_fault(write: Any) -> None:

@@ -6,7 +6,7 @@ What wins, first to last: `OUTLAY__SECTION__KEY`, the file, plain variables such
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ from outlay.core.ports import Several
 from outlay.core.settings import SECTIONS, Settings, State
 
 if TYPE_CHECKING:
-    from outlay.core.ports import Source
+    from outlay.core.ports import Source, Warehouse
 
 FILE = "outlay.yaml"
 DEFAULT_STORE = "lake"
@@ -211,12 +211,39 @@ def _plugin(document: Document, kind: plugins.Kind, name: str, key: Key) -> type
         return None
 
 
+def store_at(url: str, env: Mapping[str, str]) -> Warehouse:
+    """The store at a URL, its `${VAR}` put in, or in a folder; all else is default. Raises ConfigError."""
+    document = Document(places={(): Place("store")})
+    place = document.expanded(("url",), url, env)
+    schemes = {scheme: name for name in plugins.names("warehouses") for scheme in _schemes(name)}
+    scheme, remote, _ = place.partition("://")
+    if remote and scheme not in schemes:
+        document.fault(("url",), unknown(f"{scheme}://", [f"{each}://" for each in schemes], "kind of store"))
+    model = plugins.load("warehouses", schemes[scheme] if scheme in schemes and remote else DEFAULT_STORE)
+    field = "url" if "url" in model.model_fields else "path"
+    store = None if document.faults else fit(document, model, (), {field: place})
+    if store is None:
+        raise document.error()
+    return cast("Warehouse", store)
+
+
+def _schemes(name: str) -> Sequence[str]:
+    """Of URLs that stand for a store of this kind; a bare path is one of the default kind."""
+    return getattr(plugins.load("warehouses", name), "SCHEMES", ())
+
+
 def _store(document: Document, env: Mapping[str, str]) -> Any:
     written = document.tree.get("store")
     block = dict(written) if isinstance(written, dict) else written
     kind = block.pop("type", None) if isinstance(block, dict) else None
+    if not block:
+        kind = kind or next((name for name in plugins.names("warehouses") if _is_switched_on(name, env)), None)
     model = _plugin(document, "warehouses", str(kind or DEFAULT_STORE), ("store", "type"))
     return _fitted(document, model, ("store",), block, env) if model else None
+
+
+def _is_switched_on(name: str, env: Mapping[str, str]) -> bool:
+    return any(each in env for each in getattr(plugins.load("warehouses", name), "SWITCH", ()))
 
 
 def _sources(document: Document, env: Mapping[str, str], off: set[Key]) -> tuple[Source, ...]:

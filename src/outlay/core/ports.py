@@ -91,8 +91,12 @@ class Ledger(Protocol):
     def kept(self, key: str) -> bytes | None:
         """The answer kept under this key by an attempt at the same span that failed later on."""
 
-    def keep(self, key: str, answer: bytes) -> None:
-        """Keep a paid answer until its span is stored, so that trying again does not pay for it again."""
+    def keep(self, key: str, answer: bytes, *, briefly: bool = False) -> None:
+        """Keep a paid answer until its span is stored, so that trying again does not pay for it again.
+
+        `briefly`: one that is free, or large for what it costs, is kept where a cache is, while that keeps it, or not
+        at all. An empty answer takes back the one that was kept.
+        """
 
 
 @runtime_checkable
@@ -152,7 +156,11 @@ class PricedReadings(Readings, Protocol):
 
 
 class Warehouse(Protocol):
-    """One store of charges. Safe for many threads and processes at once."""
+    """One store of charges. Safe for many threads and processes at once.
+
+    Besides its settings a warehouse's class may name, as class variables: `SCHEMES`, those of the URLs that stand
+    for such a store; `ENVIRONMENT` and `SWITCH`, as a source's does.
+    """
 
     def prepare(self) -> None:
         """Create or migrate what the store needs; harmless when that is done. Raises StoreError."""
@@ -168,7 +176,16 @@ class Warehouse(Protocol):
         """The answer of `query`, in the columns it names. Never blocked by a writer."""
 
     def version(self) -> str:
-        """A text that changes whenever the charges do: the key for any cache of answers."""
+        """A text that changes whenever the charges do, and no other store has: the key for any cache of answers."""
+
+    def months(self) -> list[tuple[str, date, str | None]]:
+        """Each source and billing month there is, and the identity of the delivery that brought it, if one did."""
+
+    def rows(self, source: str, month: date) -> Iterator[pa.RecordBatch]:
+        """Every charge of a source's billing month, in the schema of `focus.schema()`."""
+
+    def adopt(self, source: str, month: date, delivery: str | None, rows: Iterable[pa.RecordBatch]) -> Replaced:
+        """Replace a month by what another store has of it: that very delivery is then unchanged here, too."""
 
     def maintain(self) -> None:
         """What is due after collecting: tidy, compact, forget old versions. Never needed for right answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from threading import Lock
@@ -10,9 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 from outlay.core import focus
-from outlay.core.errors import BillError
 from outlay.core.span import Span
 from outlay.objects import open_to_write, remove
+from outlay.warehouses._charges import by_month, check
 from outlay.warehouses._snapshot import DataFile
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ WRITERS = 2
 LOGGED = ("charge_date", "cut")
 # Statistics that stay in the files, where they let a query skip row groups. Those of amounts skip nothing.
 SKIPPED_BY = (*LOGGED, "provider", "service_name", "sub_account_id", "region_id", "charge_category")
-
-
-_REQUIRED = [column.name for column in focus.CHARGES if not column.nullable and column.name != "source"]
 
 
 class PartitionWriter:
@@ -52,11 +49,12 @@ class PartitionWriter:
         for batch in batches:
             if batch.num_rows == 0:
                 continue
-            rows = pa.RecordBatch.from_arrays([batch.column(name) for name in _stored()], schema=_stored_schema())
-            for month, part in _by_month(rows):
+            for month, part in by_month(batch):
                 if span is not None:
-                    _check(part, month, batch, span)
-                self._month(month).add(part)
+                    check(part, month, span)
+                self._month(month).add(
+                    pa.RecordBatch.from_arrays([part.column(n) for n in _stored()], schema=_stored_schema())
+                )
             self._flush_full()
 
     def close(self) -> list[DataFile]:
@@ -211,42 +209,6 @@ def _stored_schema() -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([focus.schema().field(name).with_nullable(True) for name in _stored()])
-
-
-def _by_month(batch: pa.RecordBatch) -> Iterator[tuple[date, pa.RecordBatch]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    months = pc.floor_temporal(batch.column("billing_period_start"), unit="month").cast(pa.date32())
-    counts = {each["values"]: each["counts"] for each in pc.value_counts(months).to_pylist()}
-    if None in counts:
-        raise BillError("a charge has no billing period")
-    if len(counts) > 1:
-        batch = batch.take(pc.sort_indices(months))  # one pass, where filtering takes one for each month
-    start = 0
-    for month in sorted(counts):
-        yield month, batch.slice(start, counts[month])
-        start += counts[month]
-
-
-def _check(part: pa.RecordBatch, month: date, batch: pa.RecordBatch, span: Span) -> None:
-    """Refuse rows that the span does not name: replacing it would leave them behind, to be counted twice."""
-    import pyarrow.compute as pc
-
-    sources = pc.unique(batch.column("source")).to_pylist()
-    if sources != [span.source]:
-        other = next(each for each in sources if each != span.source)
-        raise BillError(f"{span}: a row says it is of the source {other!r}")
-    for name in _REQUIRED:
-        if part.column(name).null_count:
-            raise BillError(f"{span}: a charge has no {name}")
-    if month not in span.months:
-        raise BillError(f"{span}: a charge is billed in {month:%Y-%m}, outside of what is being replaced")
-    if span.days is not None:
-        bounds = pc.min_max(part.column("charge_date")).as_py()
-        if not (bounds["min"] in span.days and bounds["max"] in span.days):
-            day = bounds["min"] if bounds["min"] not in span.days else bounds["max"]
-            raise BillError(f"{span}: a charge is of {day}, outside of what is being replaced")
 
 
 def _bounds(footer: Any, name: str) -> tuple[Any, Any]:

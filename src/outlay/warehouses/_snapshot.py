@@ -67,7 +67,9 @@ class Snapshot:
         """What a table's log says of its current version."""
         import pyarrow as pa
 
-        actions: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        # pa.table() would import pandas, where that is installed, to see whether this is one of its frames.
+        log = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+        actions: list[dict[str, Any]] = log.to_pylist()
         return cls(table.version(), [_data_file(action, root) for action in actions])
 
     def after(self, gone: Iterable[DataFile], new: Iterable[DataFile]) -> Snapshot:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from decimal import Decimal
-from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from outlay.core import focus
 from outlay.core.errors import OutlayError, StoreError
-from outlay.core.ports import DayChange, Replaced
-from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, column_names, compile_query
+from outlay.core.ports import Replaced
+from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, compile_query
 from outlay.core.span import Period, Span, next_month
-from outlay.objects import connect, faults, files_of, is_remote, plain
+from outlay.objects import SCHEMES, connect, faults, files_of, is_remote, plain
+from outlay.warehouses._charges import Rows, answer_schema, changes, identity
 from outlay.warehouses._delta import COMMIT_ATTEMPTS, commit, create_table
+from outlay.warehouses._history import is_kept, snapshot_at
 from outlay.warehouses._snapshot import DataFile, Snapshot, scan
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ class Lake(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    SCHEMES: ClassVar[tuple[str, ...]] = SCHEMES
 
     path: str = "./data"
     storage_options: dict[str, SecretStr] = Field(default_factory=dict)
@@ -78,23 +83,43 @@ class Lake(BaseModel):
             return self._ask(self._snapshot(), query)
 
     def version(self) -> str:
-        """The number of the newest commit; '' while there is none."""
+        """The table's id and the number of its newest commit; '' while there is none."""
         with self._reported("read"):
             snapshot = self._snapshot()
-            return "" if snapshot.version < 0 else str(snapshot.version)
+            return "" if snapshot.version < 0 else f"{self._table.metadata().id}.{snapshot.version}"
 
     def replace(self, span: Span, rows: Iterable[pa.RecordBatch]) -> Replaced:
         """One commit: the files with the span's old rows out, the files with its new ones in."""
-        rows = _Rows(rows)
-        with self._reported("write", rows):
-            self._open(create=True)
-            if span.version is not None and self._snapshot().holds(span, _identity(span)):
-                return Replaced(unchanged=True)
-            with self._writer(span) as writer:
-                writer.write(rows, span)
-                new = writer.close()
-                before, after = self._commit(span, new)
-            return self._told(span, before, after, new)
+        if span.version is not None:
+            with self._reported("read"):
+                if self._snapshot().holds(span, identity(span)):
+                    return Replaced(unchanged=True)
+        return self._write(span, identity(span), rows)
+
+    def months(self) -> list[tuple[str, date, str | None]]:
+        """Each source and billing month that has charges, and the identity of the delivery they came with, if of one.
+
+        The identity is what `adopt` takes, here or in another store.
+        """
+        with self._reported("read"):
+            found: dict[tuple[str, date], set[str]] = defaultdict(set)
+            for file in self._snapshot().files:
+                found[file.source, file.month].add(file.delivery)
+        return [(*key, (min(one) or None) if len(one) == 1 else None) for key, one in sorted(found.items())]
+
+    def rows(self, source: str, month: date) -> Iterator[pa.RecordBatch]:
+        """Every charge of a source billed in the month that starts on `month`, in the schema of CHARGES."""
+        import pyarrow as pa
+
+        schema = focus.schema()
+        with self._reported("read"):
+            files = self._snapshot().holding(Span(source, Period(month, next_month(month))))
+            for batch in self._rows(files) if files else ():
+                yield pa.RecordBatch.from_arrays([batch.column(name) for name in schema.names], schema=schema)
+
+    def adopt(self, source: str, month: date, delivery: str | None, rows: Iterable[pa.RecordBatch]) -> Replaced:
+        """Replace a month by what another store has of it: that very delivery will then be unchanged here, too."""
+        return self._write(Span(source, Period(month, next_month(month))), delivery or "", rows)
 
     def maintain(self) -> None:
         """Merge many small files of one month, then forget versions and files older than `keep_days`."""
@@ -110,7 +135,7 @@ class Lake(BaseModel):
     # -- reading -----------------------------------------------------------------------------------
 
     def _ask(self, snapshot: Snapshot, query: CostQuery) -> pa.Table:
-        files, schema = snapshot.within(query.days), _answer_schema(query)
+        files, schema = snapshot.within(query.days), answer_schema(query)
         if not files:
             return schema.empty_table()
         compiled = compile_query(query, DuckDb(), self._cuts(snapshot), scan(files))
@@ -162,9 +187,27 @@ class Lake(BaseModel):
                     self._table = create_table(self._root, options, self.keep_days)
             return self._table
 
+    def query_as_of(self, query: CostQuery, moment: datetime) -> pa.Table | None:
+        """The answer as it was at a moment; None when what it takes is not kept any more (`keep_days`)."""
+        with self._reported("read"):
+            old = snapshot_at(self._root, self._options, moment)
+            if old is None or not is_kept(old, self._snapshot(), query.days, self._options):
+                return None
+            return self._ask(old, query)
+
     # -- writing -----------------------------------------------------------------------------------
 
-    def _commit(self, span: Span, new: list[DataFile]) -> tuple[Snapshot, Snapshot]:
+    def _write(self, span: Span, delivery: str, rows: Iterable[pa.RecordBatch]) -> Replaced:
+        rows = Rows(rows)
+        with self._reported("write", rows):
+            self._open(create=True)
+            with self._writer(span.source, delivery) as writer:
+                writer.write(rows, span)
+                new = writer.close()
+                before, after = self._commit(span, delivery, new)
+            return self._told(span, before, after, new)
+
+    def _commit(self, span: Span, delivery: str, new: list[DataFile]) -> tuple[Snapshot, Snapshot]:
         """Commit `new` as all of the span; if others wrote the source meanwhile, look again and retry."""
         from deltalake.exceptions import CommitFailedError
 
@@ -172,7 +215,7 @@ class Lake(BaseModel):
             table = self._load()
             before = Snapshot.of(table, self._root)
             gone = before.holding(span)
-            with self._writer(span) as writer:
+            with self._writer(span.source, delivery) as writer:
                 writer.write(self._kept(gone, span), None)
                 kept = writer.close()
                 try:
@@ -190,7 +233,7 @@ class Lake(BaseModel):
 
         table = self._load()
         many = [each for each in Snapshot.of(table, self._root).holding(span) if not each.delivery]
-        with self._writer(span) as writer:
+        with self._writer(span.source, "") as writer:
             writer.write(self._rows(many), None)
             try:
                 commit(table, span.source, many, writer.close())
@@ -224,19 +267,8 @@ class Lake(BaseModel):
         days = Period(min(each.first_day for each in touched), max(each.next_day for each in touched))
         old = self._days(before, span.source, days)
         now = self._days(after, span.source, days)
-        # Months come newest first: of one that is new, a late charge on the next bill was no belief about its days.
-        unknown = span.months if span.days is None and not before.holding(span) else ()
-        changes = [
-            DayChange(
-                day,
-                currency,
-                None if day in unknown else old.get((day, currency)),
-                now.get((day, currency), Decimal(0)),
-            )
-            for day, currency in sorted(old.keys() | now.keys())
-            if old.get((day, currency)) != now.get((day, currency))
-        ]
-        return Replaced(sum(each.rows for each in new), self._totals(new), changes)
+        told = changes(span, held=bool(before.holding(span)), before=old, after=now)
+        return Replaced(sum(each.rows for each in new), self._totals(new), told)
 
     def _totals(self, new: list[DataFile]) -> dict[str, Decimal]:
         if not new:
@@ -246,10 +278,10 @@ class Lake(BaseModel):
         return {row["currency"]: row["cost"] for row in answer.to_pylist()}
 
     @contextmanager
-    def _writer(self, span: Span) -> Iterator[PartitionWriter]:
+    def _writer(self, source: str, delivery: str) -> Iterator[PartitionWriter]:
         from outlay.warehouses._parquet import PartitionWriter
 
-        writer = PartitionWriter(self._root, self._options, span.source, self.compression, _identity(span))
+        writer = PartitionWriter(self._root, self._options, source, self.compression, delivery)
         try:
             yield writer
         except BaseException:
@@ -271,7 +303,7 @@ class Lake(BaseModel):
         return options
 
     @contextmanager
-    def _reported(self, verb: str, rows: _Rows | None = None) -> Iterator[None]:
+    def _reported(self, verb: str, rows: Rows | None = None) -> Iterator[None]:
         """Make one sentence that names the store of what libraries raise; `rows` raise their own errors."""
         import duckdb
         from deltalake.exceptions import DeltaError
@@ -285,36 +317,3 @@ class Lake(BaseModel):
             if rows is not None and error is rows.error:
                 raise
             raise StoreError(f"cannot {verb} the lake at {self.path}: {plain(error)}") from error
-
-
-class _Rows:
-    """What a source yields, and the error that ended it."""
-
-    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._batches
-        except Exception as error:
-            self.error = error
-            raise
-
-
-def _answer_schema(query: CostQuery) -> pa.Schema:
-    import pyarrow as pa
-
-    days = dict.fromkeys(("date", "month", "provisional_from"), "date")
-    kinds: dict[str, Any] = {"cost": "decimal", "is_total": "boolean", **days}
-    return pa.schema([(name, focus.arrow_type(kinds.get(name, "string"))) for name in column_names(query)])
-
-
-def _identity(span: Span) -> str:
-    """A delivery's identity as part of a file's name; '' for days asked of an API.
-
-    Of a delivery a part may have been asked for, which is not the whole: the span is part of the identity.
-    """
-    if span.version is None:
-        return ""
-    return blake2b(f"{span.months} {span.days} {span.version}".encode(), digest_size=8).hexdigest()
