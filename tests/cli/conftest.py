@@ -15,7 +15,8 @@ import pytest
 from outlay.cli import main
 
 RUN = f"import sys; sys.path[:0] = {sys.path!r}; from outlay.cli import main; main()"
-ENVIRONMENT = ("AWS_", "AZURE_", "GCP_", "HEROKU_", "OUTLAY", "LOG_LEVEL", "LOOKBACK", "BACKFILL", "PORT", "COLUMNS")
+CLOUDS = ("AWS_", "AZURE_", "GCP_", "HEROKU_")
+ENVIRONMENT = (*CLOUDS, "DB_", "OUTLAY", "LOG_LEVEL", "LOOKBACK", "BACKFILL", "PORT", "COLUMNS")
 
 
 @dataclass(frozen=True, slots=True)

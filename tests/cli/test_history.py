@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from outlay import history
+from outlay.core.ports import DayChange
 from outlay.core.reading import Reading
 from outlay.core.span import Period
-from outlay.state import State
+from outlay.state import Run, State, ledgered
 from tests.cli.bills import CHARGES, put_bills
 from tests.cli.conftest import Outlay
 from tests.sources.bills.focus_bills import write
@@ -77,6 +79,52 @@ def test_restatements(outlay: Outlay, bills: Path) -> None:
     lines = outlay("restatements").out.splitlines()
     assert lines[0].split() == ["observed", "source", "day", "before", "after", "change", "currency"]
     assert lines[2].split()[2:] == ["files", "2026-10-01", "10.62", "11.12", "+0.50", "USD"]
+
+
+def test_restatements_of_some_days(outlay: Outlay, bills: Path) -> None:
+    assert outlay("restatements", "--start-date", "2026-10-02").err == "no day was restated\n"
+    done = outlay("restatements", "--start-date", "2026-10-01", "--end-date", "2026-10-01", "--source", "files")
+    assert len(done.out.splitlines()) == 3
+    assert max(map(len, done.out.splitlines())) <= 80
+    wrong = outlay("restatements", "--curve", "--start-date", "2026-10-01")
+    assert (wrong.code, wrong.err) == (2, "outlay: --curve is measured over all days: leave out --start-date\n")
+
+
+def put_curve(folder: Path) -> None:
+    """Eight days that were half known on the next day and whole on the one after, as two sources tell."""
+    today = datetime.now(UTC).date()
+    with closing(State(f"sqlite:///{folder}/data/state.db")) as state, pytest.MonkeyPatch.context() as patch:
+        for number in range(9, -1, -1):
+            day = today - timedelta(days=number)
+            at = datetime.combine(day, time(6), UTC)
+            patch.setattr(ledgered, "now", lambda at=at: at.replace(tzinfo=None))
+            known = [DayChange(day - timedelta(days=1), "USD", None, Decimal(50))]
+            whole = [DayChange(day - timedelta(days=2), "USD", Decimal(50), Decimal(100))] if number < 9 else []
+            state.record_run(Run("aws", f"aws {day - timedelta(days=20)}..{day}", at, 1.0), [*known, *whole])
+        state.record_run(Run("gcp", "gcp 2026-11", datetime.now(UTC), 1.0))
+        history.measure(state, 1)
+
+
+def test_the_settling_curve(outlay: Outlay, folder: Path) -> None:
+    assert outlay("restatements", "--curve").err.startswith("nothing is measured yet: ")
+    put_curve(folder)
+
+    done = outlay("restatements", "--curve", "--source", "aws")
+
+    assert done.code == 0
+    lines = [line.split() for line in done.out.splitlines()]
+    assert " ".join(lines[0]) == "source after days measured median 9 in 10 worst"
+    assert [" ".join(line) for line in lines[2:5]] == [
+        "aws 1 9 50.0 % 50.0 % 50.0 %",
+        "aws 2 8 100.0 % 100.0 % 100.0 %",
+        "aws 3 7 100.0 % 100.0 % 100.0 %",
+    ]
+    since = datetime.now(UTC).date() - timedelta(days=2)
+    assert done.err == f"aws: provisional from {since}, 2 days before the last look\n"
+    aws, gcp = json.loads(outlay("restatements", "--curve", "--format", "json").out)
+    assert (aws["settled_after_days"], aws["provisional_from"]) == (2, since.isoformat())
+    assert aws["curve"][0] == {"age_days": 1, "days": 9, "median": "0.5", "most": "0.5", "worst": "0.5"}
+    assert (gcp["settled_after_days"], gcp["curve"]) == (None, [])
 
 
 def test_nothing_happened_yet(outlay: Outlay, folder: Path) -> None:

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import date
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import asked_days, days_options, settings_of, split
+from outlay.cli.wiring import asked_days, days_options, settings_of, split, state_of
 from outlay.core.errors import UsageError
 from outlay.core.query import MEASURES, TAG, CostQuery, Filter, dimension
 from outlay.core.span import Period
 
 if TYPE_CHECKING:
+    from outlay.core.settings import Settings
     from outlay.reports import Costs
 
 
 DAYS = 30  # shown when nobody says how many
 _GRAINS: dict[str | None, tuple[str, ...]] = {None: (), "daily": ("date",), "monthly": ("month",)}
+
+
+def _moment(text: str) -> datetime:
+    """A moment in UTC: the end of a day such as 2026-10-03, or a time of it such as 2026-10-03T14:00."""
+    now = datetime.now(UTC)
+    try:
+        if len(text) > len("2026-10-03"):
+            at = datetime.fromisoformat(text)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        else:
+            day = date.fromisoformat(text)
+            end = datetime.combine(day + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
+            at = now if day == now.date() else end
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text!r} is no day; write it as 2026-10-31 or 2026-10-31T14:00") from None
+    if at > now:
+        raise click.BadParameter(f"{text} is still to come")
+    return at
 
 
 @click.command("costs")
@@ -32,6 +53,7 @@ _GRAINS: dict[str | None, tuple[str, ...]] = {None: (), "daily": ("date",), "mon
 @click.option("--granularity", type=click.Choice(["daily", "monthly"]), help="A row for each day or month.")
 @click.option("--exclude", multiple=True, help="Leave out credits,refunds,taxes,purchases.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows; totals stay whole.")
+@click.option("--as-of", "moment", type=_moment, metavar="DAY", help="What was believed at the end of a day.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "xlsx", "parquet"]), default="table",
               show_default=True)  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
@@ -49,18 +71,22 @@ def costs(
     granularity: str | None,
     exclude: tuple[str, ...],
     limit: int | None,
+    moment: datetime | None,
     form: str,
     output: Path | None,
 ) -> None:
     """Show costs by any dimension. Amounts in different currencies are never added up."""
-    from outlay import reports
+    from outlay import history, reports
     from outlay.cli.formats import write
 
     if days and (start_date or end_date):
         raise UsageError("--days and --start-date both say from when: give one")
     grain = _GRAINS[granularity]
+    today = moment.date() if moment else reports.today()
+    if start_date and moment and not end_date:
+        end_date = max(today - timedelta(days=1), start_date)
     query = CostQuery(
-        asked_days(start_date, end_date) or Period.last(days or DAYS, reports.today()),
+        asked_days(start_date, end_date) or Period.last(days or DAYS, today),
         (*grain, *split(groups)),
         (*_filters(providers, filters), *reports.excluding(split(exclude))),
         measure,  # type: ignore[arg-type] # click has checked it against the same table
@@ -69,9 +95,36 @@ def costs(
     )
     if form in {"xlsx", "parquet"} and output is None:
         raise UsageError(f"--format {form} needs --output FILE")
-    found = reports.costs(settings_of(ctx).store, query)
+    settings = settings_of(ctx)
+    if moment:
+        with closing(state_of(settings)) as state:
+            found = history.as_of(settings.store, state, query, moment)
+    else:
+        found = history.costs(settings.store, query, _unsettled(settings))
     write(found, form, output)
     _remarks(found)
+
+
+def _unsettled(settings: Settings) -> dict[str, date]:
+    """The first day of each source that may still change: `history.provisional_from`.
+
+    A state in a file is read as it stands: to import SQLAlchemy takes longer than the answer does.
+    """
+    url = settings.state.url.get_secret_value() if settings.state.url else ""
+    path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if not url.startswith("sqlite:///"):
+        from outlay.history import provisional_from
+
+        with closing(state_of(settings)) as state:
+            return provisional_from(state)
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            rows = file.execute("SELECT source, provisional_from FROM settling").fetchall()
+    except sqlite3.Error:  # made by a version that did not measure yet, or not ours to read: costs are told anyway
+        return {}
+    return {source: date.fromisoformat(day) for source, day in rows}
 
 
 def _filters(providers: tuple[str, ...], texts: tuple[str, ...]) -> tuple[Filter, ...]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.cli.wiring import settings_of, state_of
+from outlay.cli.wiring import asked_days, days_options, settings_of, state_of
 from outlay.core import money
+from outlay.core.errors import UsageError
 
 if TYPE_CHECKING:
     from outlay.core.span import Period
-    from outlay.state import Run
+    from outlay.state import Run, State
 
 _LIMIT = click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="The newest so many.")
 _FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -69,25 +71,34 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
 
 @click.command("restatements")
 @_SOURCE
+@days_options
 @_LIMIT
+@click.option("--curve", is_flag=True, help="How much of a day's final cost is known after 1, 2, 3 ... days.")
 @_FORMAT
 @click.pass_context
-def restatements(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
+def restatements(
+    ctx: click.Context,
+    *,
+    source: str | None,
+    start_date: date | None,
+    end_date: date | None,
+    limit: int,
+    curve: bool,
+    form: str,
+) -> None:
     """Show the days whose billed cost came out different from what was believed. Newest first."""
+    days = asked_days(start_date, end_date)
+    if curve and days:
+        raise UsageError("--curve is measured over all days: leave out --start-date")
+    from outlay.history import restated_json
+
     with closing(state_of(settings_of(ctx))) as state:
-        found = state.restatements(source, limit)
+        if curve:
+            _curve(state, source, form)
+            return
+        found = state.past.restated([source] if source else (), days, limit)
     if form == "json":
-        _json(
-            {
-                "observed_at": each.observed_at.isoformat(timespec="seconds"),
-                "source": each.source,
-                "day": each.day.isoformat(),
-                "currency": each.currency,
-                "before": None if each.before is None else money.text(each.before),
-                "after": money.text(each.after),
-            }
-            for each in found
-        )
+        _json(restated_json(each) for each in found)
         return
     if not found:
         click.echo("no day was restated", err=True)
@@ -108,6 +119,56 @@ def restatements(ctx: click.Context, source: str | None, limit: int, form: str) 
         for each in found
     ]
     print_rows(titles, rows, frozenset({"before", "after", "change"}))
+
+
+def _curve(state: State, source: str | None, form: str) -> None:
+    from outlay.analysis.settling import settled_age
+    from outlay.history import settling_curve
+
+    settling = state.past.settling()
+    known = [each.source for each in state.freshness()]
+    curves = {name: settling_curve(state, name) for name in known if source in {None, name}}
+    if form == "json":
+        _json(
+            {
+                "source": name,
+                "settled_after_days": settled_age(points),
+                "provisional_from": settling[name].provisional_from.isoformat() if name in settling else None,
+                "curve": [
+                    {"age_days": each.age, "days": each.days}
+                    | {key: _ratio(getattr(each, key)) for key in ("median", "most", "worst")}
+                    for each in points
+                ],
+            }
+            for name, points in curves.items()
+        )
+        return
+    if not any(curves.values()):
+        click.echo("nothing is measured yet: it takes days that were looked at more than once", err=True)
+        return
+    from outlay.cli.formats import print_rows
+
+    titles = ["source", "after days", "measured", "median", "9 in 10", "worst"]
+    rows = [
+        [
+            name,
+            str(each.age),
+            str(each.days),
+            *(f"{100 * share:.1f} %" for share in (each.median, each.most, each.worst)),
+        ]
+        for name, points in curves.items()
+        for each in points
+    ]
+    print_rows(titles, rows, frozenset(titles[1:]))
+    for name, each in settling.items():
+        if curves.get(name):
+            click.echo(
+                f"{name}: provisional from {each.provisional_from}, {each.age} days before the last look", err=True
+            )
+
+
+def _ratio(share: Decimal) -> str:
+    return money.text(round(share, 6))
 
 
 @click.command("readings")
