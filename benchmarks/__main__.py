@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from benchmarks import ingest, processes, queries, replaces, report
+from benchmarks import ingest, processes, queries, readers, replaces, report, stores
 from benchmarks.report import Line
 
 SIZES = {"quick": (1,), "": (1, 10), "large": (1, 10, 50)}  # millions of rows
@@ -15,7 +15,7 @@ RUNS = {1: 3, 10: 2}  # the best of so many counts; of one where a run takes min
 
 
 def main() -> None:
-    """Measure every size, and the questions on the largest lake."""
+    """Measure every size."""
     asked = os.environ.get("BENCH", "")
     if asked not in SIZES:
         sys.exit(f"BENCH is one of {', '.join(filter(None, SIZES))}, or not set; not {asked!r}")
@@ -25,14 +25,24 @@ def main() -> None:
 
 
 def _lines(sizes: tuple[int, ...]) -> Iterator[Line]:
-    for millions in sizes:
-        _say(f"{millions} M rows: making the bills, where they are not there yet")
-        processes.child("bills", millions)
-        _say(f"{millions} M rows: collecting")
-        yield from ingest.lines(millions, RUNS.get(millions, 1))
+    loads: ingest.Loads = {}
+    asked: list[Line] = []
+    with stores.servers() as servers:
+        for millions in sizes:
+            size = f"{millions} M"
+            _say(f"{size} rows: making the bills, where they are not there yet")
+            processes.child("bills", millions)
+            _say(f"{size} rows: collecting")
+            there = {name: new() for name, new in servers.items()}
+            loads |= ingest.measure(millions, RUNS.get(millions, 1), there)
+            _say(f"{size} rows: asking")
+            there = {"lake": ingest.lake_store(millions), **there}
+            asked += queries.lines(ingest.lake_of(millions), there, size)
+            for name, store in there.items():
+                asked += readers.lines(store, name, size)
+    yield from ingest.lines(loads)
+    yield from asked
     lake, size = ingest.lake_of(sizes[-1]), f"{sizes[-1]} M"
-    _say(f"{size} rows: asking")
-    yield from queries.lines(lake, size)
     yield from processes.command_lines(lake, size)
     yield from replaces.lines(lake, size)
     for millions in sizes:

@@ -1,6 +1,6 @@
-"""Questions to a collected lake, beside the same SQL run by DuckDB on the lake's files.
+"""Questions to each store, beside the same SQL run by DuckDB on the lake's files.
 
-As a child process: `python -m benchmarks.queries LAKE` prints JSON.
+As a child process: `python -m benchmarks.queries LAKE STORE` prints JSON.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks import processes
 from benchmarks.bills import ALL_DAYS, THIRTY_DAYS
 from benchmarks.report import Line
+from benchmarks.stores import Store
 from outlay.core.query import DIMENSIONS, TAG, CostQuery
 
 MULTIPLE = 1.5
@@ -32,27 +33,30 @@ QUESTIONS = {
 }
 
 
-def lines(lake: Path, size: str) -> list[Line]:
-    """The time of each question as a multiple of DuckDB's."""
-    found, _ = processes.child("queries", lake)
-    return [
-        Line(f"{what}, {size}", each["ours"], "s", "DuckDB", each["peer"], MULTIPLE, "most")
-        for what, each in found.items()
-    ]
+def lines(lake: Path, stores: Mapping[str, Store], size: str) -> list[Line]:
+    """The time of each question as a multiple of DuckDB's; a goal is set for the lake alone."""
+    told = []
+    for name, store in stores.items():
+        found, _ = processes.child("queries", lake, store)
+        goal = MULTIPLE if store.plugin == "lake" else None
+        told += [
+            Line(f"{what}, {name}, {size}", each["ours"], "s", "DuckDB", each["peer"], goal, "most")
+            for what, each in found.items()
+        ]
+    return told
 
 
 # -- in the child ------------------------------------------------------------------------------------
 
 
-def measure(folder: Path) -> dict[str, dict[str, float]]:
+def measure(folder: Path, store: Store) -> dict[str, dict[str, float]]:
     """The median seconds of every question, ours and the peer's in turns, both warmed up."""
     from outlay import reports
-    from outlay.warehouses.lake import Lake
 
-    lake = Lake(path=str(folder))
+    warehouse = store.open()
     found = {}
     for what, query in QUESTIONS.items():
-        ours, peer = partial(reports.costs, lake, query), _peer(folder, query)
+        ours, peer = partial(reports.costs, warehouse, query), _peer(folder, query)
         if sorted(row["cost"] for row in ours().rows) != sorted(row[-1] for row in peer()):
             raise AssertionError(f"{what}: not the amounts that DuckDB finds")
         found[what] = _in_turns(ours, peer)
@@ -103,4 +107,4 @@ def _in_turns(ours: Callable[[], Any], peer: Callable[[], Any]) -> dict[str, flo
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]))))
+    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]), Store.of(sys.argv[2]))))
