@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import date
 from hashlib import blake2b
 from threading import RLock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
@@ -48,6 +48,8 @@ class Clickhouse(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("http", "https", "chdb")
 
     url: SecretStr
     ca_file: str | None = None
