@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from outlay.cache.answers import Answers
 from outlay.core.errors import OutlayError, SpendError
-from outlay.core.ports import Booked, Priced, PricedReadings, Readings, Replaced, Source, Warehouse
+from outlay.core.ports import Priced, PricedReadings, Readings, Replaced, Source, Warehouse
 from outlay.core.span import Period, Span, Window
 from outlay.overlap import Overlap
 from outlay.state import Books, Limits, Run, State
@@ -32,7 +33,9 @@ class Ask:
 
     `lookback_days`  how many days to ask an API for again, as providers restate them
     `backfill_days`  how many instead for a source never collected before, or when `backfill` is asked for
+    `backfill`       go back so far, or over all of `days`, and go on where a backfill was cut short
     `limits`         what calls may cost
+    `answers`        which answers of before are not asked for again
 
     A source that tells which days are final is asked for all others of the last `backfill_days`.
     """
@@ -42,6 +45,7 @@ class Ask:
     backfill_days: int = 90
     backfill: bool = False
     limits: Limits = field(default_factory=Limits)
+    answers: Answers = field(default_factory=Answers)
 
     def window(self, today: date, *, known: bool, settles: bool = False) -> Window:
         """The days for one source: `known` when it was collected before, `settles` when it told final days."""
@@ -85,9 +89,11 @@ def plan(sources: Sequence[Source], warehouse: Warehouse, state: State, ask: Ask
         if overlap.counted_by(source.name):
             continue
         books = _books(state, source, ask)
-        booked = source.with_ledger(books) if isinstance(source, Booked) else source
+        booked = ask.answers.booked(source, books)
         window = ask.window(_today(), known=source.name in known, settles=bool(books.settled))
-        for what, price in _priced(booked, window, state):
+        backfill = state.backfill(source.name, _what(source))
+        spans = backfill.left(booked.spans(window)) if ask.backfill else booked.spans(window)
+        for what, price in _priced(booked, spans, state):
             try:
                 books.afford(total + (price or 0))
             except SpendError as error:
@@ -97,8 +103,8 @@ def plan(sources: Sequence[Source], warehouse: Warehouse, state: State, ask: Ask
             yield Planned(what, price)
 
 
-def _priced(source: Source, window: Window, state: State) -> Iterator[tuple[str, Decimal | None]]:
-    for span in source.spans(window):
+def _priced(source: Source, spans: Iterable[Span], state: State) -> Iterator[tuple[str, Decimal | None]]:
+    for span in spans:
         yield str(span), source.price(span) if isinstance(source, Priced) else None
     if isinstance(source, PricedReadings) and _due(source, state):
         yield f"{source.name} readings", source.reading_price()
@@ -174,7 +180,7 @@ class _Job:
 
     def _runs(self, source: Source) -> Iterator[Run]:
         books = _books(self.state, source, self.ask)
-        booked = source.with_ledger(books) if isinstance(source, Booked) else source
+        booked = self.ask.answers.booked(source, books)
         self.overlap.announce(booked)
         for member in self.overlap.members(source.name):
             yield from self._stood_back(member, source.name)
@@ -182,7 +188,10 @@ class _Job:
             yield from self._stood_back(source.name, by, told=True)
             return
         window = self.ask.window(_today(), known=source.name in self.known, settles=bool(books.settled))
-        for span in booked.spans(window):
+        spans = booked.spans(window)
+        if self.ask.backfill or source.name not in self.known:
+            spans = self.state.backfill(source.name, _what(source)).walk(spans)
+        for span in spans:
             run = self._span(booked, span, books)
             yield run
             if run.error is not None:
@@ -258,9 +267,14 @@ class _Job:
 
 
 def _books(state: State, source: Source, ask: Ask) -> Books:
-    """The source's ledger. What is final under one set of settings (its secrets are masked) is not under another."""
+    """The source's ledger. What is final under one set of settings is not under another."""
+    return state.books(source.name, ask.limits, _what(source))
+
+
+def _what(source: Source) -> str:
+    """What a source's settings ask for, its secrets masked."""
     dump = getattr(source, "model_dump_json", None)
-    return state.books(source.name, ask.limits, dump(exclude=HOW) if dump else "")
+    return str(dump(exclude=HOW)) if dump else ""
 
 
 def _known(state: State) -> set[str]:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from outlay import reports
 from outlay.serve.app import create_app
-from outlay.state import Limits, Run, State
+from outlay.state import Limits, Run, Settling, State
 from outlay.warehouses.lake import Lake
 from tests.charges import charge, put
 
@@ -82,6 +82,7 @@ def state(tmp_path: Path) -> Iterator[State]:
     started = datetime(2026, 10, 6, 0, 30, tzinfo=UTC)
     found.record_run(Run("prod", "prod 2026-10", started, 1.5, 4))
     found.record_run(Run("azure", "azure 2026-10", started, 0.25, error="no such export", code="not-found"))
+    found.past.record_settling("prod", Settling(2, day(4)))
     found.books("prod", Limits()).pay("GetCostAndUsage", Decimal("0.01"), "1111")
     yield found
     found.close()

@@ -12,8 +12,6 @@ from fastapi.testclient import TestClient
 
 from outlay.core.errors import StoreError
 from outlay.core.query import CostQuery
-from outlay.serve.api import questions
-from outlay.serve.api.costs import Answers
 from outlay.warehouses.lake import Lake
 from tests.charges import charge, put
 from tests.serve.conftest import day
@@ -146,19 +144,6 @@ def test_an_answer_is_not_sent_twice(client: TestClient, lake: Lake) -> None:
     assert Decimal(changed.json()["totals"]["USD"]) == Decimal("15.000000000000000001")
 
 
-def test_answers_are_kept_until_the_store_changes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outlay.serve.api.costs.CACHED_ANSWERS", 3)
-    answers = Answers(lake)
-    query = questions.Question.model_validate({}).query(["provider"])
-    key = answers.key(query)
-    assert answers.of(key, query) is answers.of(key, query)
-    for number in range(3):
-        other = questions.Question.model_validate({"limit": number + 1}).query([])
-        answers.of(answers.key(other), other)
-    assert len(answers._known) == 3
-    assert key not in answers._known
-
-
 def test_long_answers_are_compressed(client: TestClient, lake: Lake) -> None:
     put(lake, [charge(day(4), "1", source="many", service_name=f"service {n}") for n in range(50)])
     response = client.get("/api/v1/costs/services", headers={"Accept-Encoding": "gzip"})
@@ -196,10 +181,11 @@ def test_other_problems(client: TestClient) -> None:
 
 def test_openapi_has_examples_and_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    assert [*document["paths"]] == [f"/api/v1/costs/{name}" for name in ROUTES]
-    for path in document["paths"].values():
+    assert [*document["paths"]] == [f"/api/v1/costs/{name}" for name in [*ROUTES, "restatements"]]
+    for name, path in document["paths"].items():
         answers = path["get"]["responses"]
-        assert sorted(answers) == ["200", "304", "default"]
+        assert sorted({*answers, "304"}) == ["200", "304", "default"]
+        assert ("304" in answers) is not name.endswith("restatements")
         assert answers["200"]["content"]["application/json"]["example"]["rows"]
         assert [*answers["default"]["content"]] == ["application/problem+json"]
 

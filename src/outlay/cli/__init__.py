@@ -18,6 +18,7 @@ from outlay.core.errors import OutlayError, choices
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("setup", "Write a commented outlay.yaml."),
     "init-db": ("setup", "Create or migrate the store."),
+    "migrate-store": ("migrate", "Copy every charge to another store, and prove it."),
     "test-auth": ("setup", "Ask every source whether access works."),
     "test-connections": ("setup", "The same as test-auth."),
     "collect": ("collect", "Fetch what the clouds charge."),
@@ -25,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("history", "Show what was collected, and what failed."),
     "restatements": ("history", "Show the days whose costs were restated."),
     "readings": ("history", "Show numbers that are no charges: invoices, utilisation."),
+    "reconcile": ("reconcile", "Compare what is stored with an invoice."),
+    "cache": ("cache", "Show or clear what is kept of earlier answers."),
     "serve": ("serve", "Dashboard, API, /metrics and scheduler in one process."),
     "demo": ("serve", "The same on generated data, without credentials."),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -15,20 +14,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import ask_of, asked_days, days_options, named_sources, settings_of, state_of
+from outlay.cli.wiring import ask_of, asked_days, cache_of, days_options, named_sources, settings_of, state_of
 from outlay.core.errors import OutlayError, SomeSourcesFailed, UsageError
-from outlay.core.money import shown, text
+from outlay.core.money import text
 
 if TYPE_CHECKING:
-    from outlay.collect import Planned, Progress, Tell
+    from outlay.collect import Planned
     from outlay.state import Run
 
 
 @click.command("collect")
 @click.option("--providers", multiple=True, help="Only these sources, by name: aws,files.")
 @days_options
-@click.option("--backfill", is_flag=True, help="Go back the settings' backfill_days.")
+@click.option("--backfill", is_flag=True, help="Go back backfill_days, or to --start-date; or go on where one stopped.")
 @click.option("--lookback-days", type=click.IntRange(min=1), help="Ask for so many days again.")
+@click.option("--force-refresh", is_flag=True, help="Ask for what was answered a moment ago, too.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be asked for, and its price.")
 @click.pass_context
 def collect(
@@ -39,18 +39,25 @@ def collect(
     end_date: date | None,
     backfill: bool,
     lookback_days: int | None,
+    force_refresh: bool,
     dry_run: bool,
 ) -> None:
     """Fetch what the clouds charge. A source that fails keeps its last good data and stops no other."""
+    from outlay.cli.progress import Walk, progress
     from outlay.collect import plan, refresh, tidy
+    from outlay.history import complete, measure
 
-    if (start_date or end_date) and (backfill or lookback_days):
-        raise UsageError("--start-date says from when: leave out --backfill and --lookback-days")
+    if (start_date or end_date) and lookback_days:
+        raise UsageError("--start-date says from when: leave out --lookback-days")
     if backfill and lookback_days:
         raise UsageError("--backfill and --lookback-days both say how far back: give one")
     settings = settings_of(ctx)
     sources = named_sources(settings, providers)
-    ask = replace(ask_of(settings), days=asked_days(start_date, end_date), backfill=backfill)
+    ask = replace(
+        ask_of(settings, cache_of(settings), fresh=force_refresh),
+        days=asked_days(start_date, end_date),
+        backfill=backfill,
+    )
     if lookback_days:
         ask = replace(ask, lookback_days=lookback_days, backfill_days=lookback_days)
     with closing(state_of(settings)) as state:
@@ -58,15 +65,19 @@ def collect(
             _tell(plan(sources, settings.store, state, ask))
             return
         names = [source.name for source in settings.sources]
+        complete(settings.store, state, [source.name for source in sources])
         workers = settings.collection.workers
-        with _stopping() as stop, _progress() as tell:
+        walk = Walk.over(sources, settings.store, state, ask) if backfill else None
+        with _stopping() as stop, progress(walk) as tell:
             runs = refresh(
                 sources, settings.store, state, ask, workers=workers, stop=stop.event, tell=tell, names=names
             )
             if any(run.error is None and not run.unchanged for run in runs) and not stop.event.is_set():
                 tidy(settings.store, state)
+            measure(state, settings.collection.lookback_days, [source.name for source in sources])
     if stop.event.is_set():
-        click.echo("stopped; what was stored before is kept", err=True)
+        goes_on = "; the same command goes on from here" if backfill else ""
+        click.echo(f"stopped; what was stored before is kept{goes_on}", err=True)
         ctx.exit(128 + stop.signal)
     _conclude(runs)
 
@@ -119,48 +130,3 @@ def _stopping() -> Iterator[_Stop]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """A live line per source on a terminal, plain lines elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    lock = threading.Lock()
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, int] = {}
-
-        def tell(progress: Progress) -> None:
-            with lock:
-                if progress.source not in tasks:
-                    tasks[progress.source] = bars.add_task(progress.source, total=1)
-                task = bars.tasks[tasks[progress.source]].id
-                bars.update(task, description=_line(progress), completed=1 if progress.run else 0)
-
-        yield tell
-
-
-def _plain(progress: Progress) -> None:
-    if progress.run is not None:
-        click.echo(_line(progress), err=True)
-
-
-def _line(progress: Progress) -> str:
-    run = progress.run
-    name = progress.span or progress.source
-    if run is None:
-        return f"{name}: {progress.rows:,} rows"
-    if run.error is not None:
-        return f"{name}: failed"
-    if run.note is not None:
-        return f"{name}: {run.note}"
-    if run.unchanged:
-        return f"{name}: unchanged"
-    totals = ", ".join(shown(total, currency) for currency, total in run.totals.items())
-    return f"{name}: {run.rows:,} rows, {totals or 'nothing billed'}, {run.seconds:.1f} s"

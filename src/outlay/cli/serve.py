@@ -70,7 +70,9 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
         raise UsageError(
             f"{host} is not this machine alone, and whoever reaches it could read all costs; say --insecure"
         )
+    from outlay.cache import open_cache
     from outlay.collect import refresh, tidy
+    from outlay.history import complete, measure
     from outlay.serve import app as server
     from outlay.serve import logs
 
@@ -78,10 +80,13 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
     settings.store.prepare()
     state = state_of(settings)
     section = settings.collection
-    ask, sources = ask_of(settings), {source.name: source for source in settings.sources}
+    cache = open_cache(settings)
+    ask, sources = ask_of(settings, cache), {source.name: source for source in settings.sources}
 
-    def collect(name: str, stop: threading.Event) -> object:
-        return refresh([sources[name]], settings.store, state, ask, stop=stop, names=[*sources])
+    def collect(name: str, stop: threading.Event) -> None:
+        complete(settings.store, state, [name])
+        refresh([sources[name]], settings.store, state, ask, stop=stop, names=[*sources])
+        measure(state, section.lookback_days, [name])
 
     app = server.create_app(
         settings.store,
@@ -93,6 +98,8 @@ def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -
         dashboard=settings.dashboard,
         workers=section.workers,
         spend_cap_usd=section.api_spend_cap_usd,
+        cache=cache,
+        cache_seconds=settings.cache.ttl,
     )
     return server.run(app, host, settings.api.port if port is None else port)
 

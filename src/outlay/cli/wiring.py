@@ -15,6 +15,7 @@ from outlay.core.errors import ConfigError, OutlayError, UsageError, choices
 from outlay.core.span import Period
 
 if TYPE_CHECKING:
+    from outlay.cache import Guarded
     from outlay.collect import Ask
     from outlay.core.ports import Source
     from outlay.core.settings import Settings
@@ -64,14 +65,25 @@ def state_of(settings: Settings) -> State:
     return State(settings.state.url.get_secret_value())
 
 
-def ask_of(settings: Settings) -> Ask:
-    """What to collect when nobody says otherwise."""
+def cache_of(settings: Settings) -> Guarded | None:
+    """The cache of a command, which ends soon: none where it would end with it. Raises CacheError."""
+    if settings.cache.type == "memory":
+        return None
+    from outlay.cache import open_cache
+
+    return open_cache(settings)
+
+
+def ask_of(settings: Settings, cache: Guarded | None = None, *, fresh: bool = False) -> Ask:
+    """What to collect when nobody says otherwise. `fresh`: going round the answers of before."""
+    from outlay.cache.answers import Answers
     from outlay.collect import Ask
     from outlay.state import Limits
 
     section = settings.collection
     limits = Limits(section.api_spend_cap_usd, section.api_calls_per_hour)
-    return Ask(lookback_days=section.lookback_days, backfill_days=section.backfill_days, limits=limits)
+    answers = Answers(cache, settings.cache.seconds, fresh)
+    return Ask(lookback_days=section.lookback_days, backfill_days=section.backfill_days, limits=limits, answers=answers)
 
 
 def named_sources(settings: Settings, names: Sequence[str]) -> list[Source]:

@@ -35,6 +35,7 @@ class Tally:
         """The answer kept under this key."""
         return self._answers.get(key)
 
-    def keep(self, key: str, answer: bytes) -> None:
+    def keep(self, key: str, answer: bytes, *, briefly: bool = False) -> None:
         """Keep a paid answer."""
-        self._answers[key] = answer
+        if not briefly:
+            self._answers[key] = answer

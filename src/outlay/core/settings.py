@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +52,56 @@ class State(Section):
     """
 
     url: SecretStr | None = None
+
+
+class Ttl(Section):
+    """How many seconds answers of one provider are kept; 0: not at all."""
+
+    ttl: int = Field(ge=0, le=7 * 86400)
+
+
+class Cache(Section):
+    """Where answers are kept for a while, and for how many seconds; 0: not at all.
+
+    `max_mb` bounds memory and disk; a Redis server has its own limit.
+    """
+
+    enabled: bool = True
+    type: Literal["memory", "disk", "redis"] = "memory"
+    path: str | None = None  # of the type disk; left out, a folder in the store's
+    redis_url: SecretStr | None = None
+    redis_timeout: float = Field(0.5, gt=0, le=60)  # seconds
+    max_mb: int = Field(128, ge=1)
+    ttl: int = Field(3600, ge=0, le=7 * 86400)
+    aws: Ttl | None = None
+    azure: Ttl | None = None
+    gcp: Ttl | None = None
+    heroku: Ttl | None = None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("redis://", "rediss://", "unix://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError(f"should start with one of {', '.join(schemes)}")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.enabled and self.type == "redis" and self.redis_url is None:
+            raise ValueError("type redis needs redis_url, such as redis://:${REDIS_PASSWORD}@host:6379/0")
+        return self
+
+    def seconds(self, kind: str) -> int:
+        """How long answers are kept that sources of this kind get, such as aws or azure-sponsorship."""
+        own = getattr(self, kind.partition("-")[0], None)
+        return own.ttl if isinstance(own, Ttl) else self.ttl
+
+    @property
+    def seconds_max(self) -> int:
+        """How long the longest kept are."""
+        providers = (self.aws, self.azure, self.gcp, self.heroku)
+        return max([self.ttl, *(each.ttl for each in providers if each is not None)])
 
 
 class Collection(Section):
@@ -97,6 +156,7 @@ class Logging(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     "state": State,
+    "cache": Cache,
     "collection": Collection,
     "dashboard": Dashboard,
     "api": Api,
@@ -111,6 +171,7 @@ class Settings:
     sources: tuple[Source, ...]
     store: Warehouse
     state: State
+    cache: Cache
     collection: Collection
     dashboard: Dashboard
     api: Api

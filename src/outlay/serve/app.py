@@ -19,13 +19,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from outlay import __version__
+from outlay.cache.queries import CachedWarehouse
 from outlay.core.errors import OutlayError
-from outlay.serve import api, health, metrics
+from outlay.serve import api, cache_metrics, health, metrics
 from outlay.serve.api import problems
 from outlay.serve.requests import RequestLog
 from outlay.serve.schedule import Background, Collector
 
 if TYPE_CHECKING:
+    from outlay.cache import Guarded
     from outlay.core.ports import Warehouse
     from outlay.core.settings import Dashboard
     from outlay.state import State
@@ -53,14 +55,18 @@ def create_app(
     dashboard: Dashboard | None = None,
     workers: int = 8,
     spend_cap_usd: Decimal | None = None,
+    cache: Guarded | None = None,
+    cache_seconds: float = 3600,
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
     While it runs it calls `collect` for each source at once and then by the cron expression `schedule` (UTC), in
     threads of its own, never twice at a time for one source; the event tells it to give up. See Collector.
+    API and dashboard look for answers in `cache`, where each is kept for `cache_seconds`, before they ask the store.
     """
     stopping = threading.Event()
-    exposition = metrics.Exposition(warehouse, state, sources, spend_cap_usd)
+    exposition = metrics.Exposition(warehouse, state, sources, spend_cap_usd, lambda: cache_metrics.render(cache))
+    asked = CachedWarehouse(warehouse, cache, cache_seconds) if cache else warehouse
     collector = Collector(sources, collect, schedule, stopping, after=exposition.refresh, tidy=tidy, workers=workers)
     background = Background(
         stopping, collector.run, lambda: exposition.keep_fresh(stopping, lambda: collector.collecting)
@@ -86,11 +92,11 @@ def create_app(
     problems.handle(app)
     health.mount(app, warehouse, state)
     metrics.mount(app, exposition)
-    api.mount(app, warehouse)
+    api.mount(app, asked, state)
     if dashboard is not None and dashboard.enabled:
         from outlay.serve import dashboard as pages
 
-        pages.mount(app, warehouse, state, dashboard)
+        pages.mount(app, asked, state, dashboard)
     return app
 
 

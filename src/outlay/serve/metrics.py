@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from outlay import __version__, reports
+from outlay import __version__, history, reports
 from outlay.core.errors import OutlayError
 from outlay.core.money import PRECISION
 from outlay.core.query import CostQuery, Filter, Measure
@@ -75,7 +75,7 @@ def _costs(warehouse: Warehouse, today: date) -> Iterator[Metric]:
         "cost_last_day_timestamp_seconds",
         "The day, at its start in UTC, that outlay_cost_last_day is of.",
         ("source",),
-        [((source,), datetime.combine(day, time(), UTC).timestamp()) for source, day in days.items()],
+        [((source,), _start(day)) for source, day in days.items()],
     )
 
 
@@ -153,6 +153,9 @@ def _health(warehouse: Warehouse, state: State, sources: Sequence[str], today: d
     )
     told = "Whole days, in seconds, between the last day the source has charges of and today, UTC."
     yield each("data_age_seconds", told, {source: days * DAY_SECONDS for source, days in ages.items()})
+    unsettled = history.provisional_from(state)
+    told = "The first day, at its start in UTC, whose cost may still change."
+    yield each("provisional_from_timestamp_seconds", told, {s: _start(d) for s, d in unsettled.items() if s in ages})
     yield _gauge("build_info", "The version that runs.", ("version",), [((__version__,), 1)])
 
 
@@ -169,6 +172,10 @@ def _calls(state: State, cap: Decimal | None) -> Iterator[Metric]:
     yield _gauge("api_spend_month_to_date_usd", told, labels, paid)
     told = "What calls may cost in a calendar month; what no longer fits is left out."
     yield _gauge("api_spend_cap_usd", told, (), [] if cap is None else [((), cap)])
+
+
+def _start(day: date) -> float:
+    return datetime.combine(day, time(), UTC).timestamp()
 
 
 def _ages(warehouse: Warehouse, sources: Sequence[str], today: date) -> dict[str, int]:
@@ -211,45 +218,52 @@ def _gauge(name: str, told: str, labels: Labels, found: Iterable[tuple[Labels, f
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One rendering, plain and compressed, and the state of the world it was made from."""
+    """One rendering, plain and compressed, the state of the world it was made from, and the counts it ends with."""
 
     of: tuple[object, ...]
     plain: bytes
     zipped: bytes
+    counts: bytes = b""
 
 
 class Exposition:
     """The newest metrics. A scrape takes what is there; `refresh` puts something new in its place, whole."""
 
     def __init__(
-        self, warehouse: Warehouse, state: State, sources: Sequence[str] = (), spend_cap_usd: Decimal | None = None
+        self,
+        warehouse: Warehouse,
+        state: State,
+        sources: Sequence[str] = (),
+        spend_cap_usd: Decimal | None = None,
+        counts: Callable[[], bytes] = bytes,
     ) -> None:
+        """`counts` renders what changes far more often than the rest: how the cache does."""
         self.rendered: Rendered | None = None
-        self._warehouse = warehouse
-        self._state = state
+        self._warehouse, self._state = warehouse, state
         self._sources = sources
         self._spend_cap_usd = spend_cap_usd
+        self._counts = counts
         self._lock = threading.Lock()
 
-    def refresh(self) -> None:
-        """Render again if the charges, the sources' health or the day changed. What fails is logged."""
+    def refresh(self, *, counts_only: bool = False) -> None:
+        """Render again if the charges, the sources' health, the day or the counts changed. What fails is logged."""
         with self._lock:
             try:
-                self.rendered = self._newest()
+                self.rendered = self._counted(self.rendered if counts_only else self._newest())
             except OutlayError as error:
                 log.error("metrics keep their last state: %s", error)  # noqa: TRY400 - its message says it all
             except Exception:
                 log.exception("metrics keep their last state")
 
     def keep_fresh(self, stopping: threading.Event, busy: Callable[[], bool]) -> None:
-        """Refresh now and then, for what other processes collect; not amid a collection of ours."""
+        """Refresh now and then, for what other processes collect; amid a collection of ours only the counts."""
         self.refresh()
         while not stopping.wait(CHECK_SECONDS):
-            if not busy():
-                self.refresh()
+            self.refresh(counts_only=busy())
 
     def _world(self) -> tuple[object, ...]:
-        return self._warehouse.version(), reports.today(), tuple(self._state.freshness())
+        settled = tuple(self._state.past.settling().items())
+        return self._warehouse.version(), reports.today(), tuple(self._state.freshness()), settled
 
     def _newest(self) -> Rendered | None:
         """Rendered again when something was written meanwhile: it may be half old and half new."""
@@ -261,6 +275,13 @@ class Exposition:
             plain = render(self._warehouse, self._state, self._sources, reports.today(), self._spend_cap_usd)
             rendered = Rendered(world, plain, gzip.compress(plain, 6, mtime=0))
         return rendered
+
+    def _counted(self, rendered: Rendered | None) -> Rendered | None:
+        counts = self._counts()
+        if rendered is None or rendered.counts == counts:
+            return rendered
+        plain = rendered.plain.removesuffix(rendered.counts) + counts
+        return Rendered(rendered.of, plain, gzip.compress(plain, 6, mtime=0), counts)
 
 
 def mount(app: FastAPI, exposition: Exposition) -> None:

@@ -19,6 +19,7 @@ from outlay.sources._azure_services import service_columns
 from outlay.sources._azure_spend import spend_of
 from outlay.sources._azure_terms import is_open, periods_of
 from outlay.sources._http import Http
+from outlay.sources._recording import Recording, recorded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +105,8 @@ class AzureSponsorship(BaseModel):
                     "provisional": is_open(day, today),
                     **periods_of(day),
                 }
-                rows = [shared | row for row in self._rows(http, day)]
+                with recorded(self._ledger, "GetSubscriptionData", str(day)) as recording:
+                    rows = [shared | row for row in self._rows(http, day, recording)]
                 if rows:
                     yield batch(rows)
         finally:
@@ -114,7 +116,7 @@ class AzureSponsorship(BaseModel):
         """Ask for yesterday."""
         http = self._http()
         try:
-            count = sum(1 for _ in self._rows(http, _today() - timedelta(days=1)))
+            count = sum(1 for _ in self._rows(http, _today() - timedelta(days=1), Recording()))
         finally:
             http.close()
         return f"subscription {self.subscription_id}: the portal answers, with {count} lines for yesterday"
@@ -138,10 +140,10 @@ class AzureSponsorship(BaseModel):
             secrets=(cookies, *(value for value in values if len(value) >= 8)),
         )
 
-    def _rows(self, http: Http, day: date) -> Iterator[dict[str, Any]]:
+    def _rows(self, http: Http, day: date, recording: Recording) -> Iterator[dict[str, Any]]:
         """The lines of a day, without those that cost nothing."""
         place = f"{http.place}, {day}"
-        answer = self._asked(http, day, place)
+        answer = self._asked(http, day, recording, place)
         at = _columns(answer.get("TableHeaders"), place)
         lines = answer.get("TableRows")
         if not isinstance(lines, list):
@@ -151,9 +153,9 @@ class AzureSponsorship(BaseModel):
             if row["billed_cost"]:
                 yield row
 
-    def _asked(self, http: Http, day: date, place: str) -> Mapping[str, Any]:
+    def _asked(self, http: Http, day: date, recording: Recording, place: str) -> Mapping[str, Any]:
         asks = {"startDate": str(day), "endDate": str(day), "subscriptionGuid": self.subscription_id}
-        answer = http.ask("GET", PATH, params=asks)
+        answer = recording.answer(lambda: http.ask("GET", PATH, params=asks), "GET", PATH, asks)
         start = answer.content.lstrip()[:1]
         is_page = start == b"<" or ("html" in answer.headers.get("content-type", "") and start not in {b"{", b"["})
         if answer.status_code >= 300 or is_page:

@@ -25,6 +25,7 @@ from outlay.sources.aws.readings import _READERS, RESERVED, Name, price, read
 from tests.clouds.botocore_server import ACCOUNT, KEY, AwsError, AwsServer
 from tests.clouds.faults import Fault, FaultProxy
 from tests.sources.aws.told import ARN, EC2, MEMBER, OPERATIONS, RDS, plans, reserved, rightsizing
+from tests.sources.keeping import Keeping
 
 DAY = date(2026, 3, 15)
 WEEK = Period(date(2026, 3, 7), date(2026, 3, 14))
@@ -220,6 +221,37 @@ def test_pages_are_read_to_the_last(aws: AwsServer) -> None:
     assert len(readings(aws.url, "rightsizing", ledger=ledger)) == 6
     assert [call.request.get("NextPageToken") for call in aws.calls] == [None, "two", "three"]
     assert ledger.usd == Decimal("0.03")
+
+
+def test_pages_that_were_paid_for_are_not_paid_for_again(aws: AwsServer) -> None:
+    paged(aws, "two", "three", None)
+    ledger = Keeping()
+    first = readings(aws.url, *NAMES, ledger=ledger)
+    asked = len(aws.calls)
+    assert readings(aws.url, *NAMES, ledger=ledger) == first
+    assert {call.error for call in aws.calls[asked:]} == {"DataUnavailableException"}, "a refusal is no answer"
+
+
+def test_a_page_that_cannot_be_read_is_not_kept(aws: AwsServer, proxy: FaultProxy) -> None:
+    paged(aws, "two", None)
+    ledger = Keeping()
+    change = missing("RightsizingType")
+    proxy.inject(Fault("replace", match="GetRightsizing", after=1, change=change))
+    with pytest.raises(BillError):
+        readings(proxy.url, "rightsizing", ledger=ledger)
+    proxy.clear()
+    assert len(ledger.answers) == 1
+    paged(aws, None)
+    assert len(readings(proxy.url, "rightsizing", ledger=ledger)) == 4
+    assert [call.request.get("NextPageToken") for call in aws.calls] == [None, "two", "two"]
+
+
+def test_pages_in_a_circle_are_an_error_however_often_they_are_asked_for(aws: AwsServer) -> None:
+    ledger = Keeping()
+    for _ in range(2):
+        paged(aws, "a", "b", "a")
+        with pytest.raises(SourceError, match=r"GetRightsizingRecommendation: stopped after 3 .*circle"):
+            readings(aws.url, "rightsizing", ledger=ledger)
 
 
 def test_pages_in_a_circle_are_an_error(aws: AwsServer) -> None:

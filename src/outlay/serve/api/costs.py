@@ -1,26 +1,25 @@
-"""GET /costs/...: the named questions over HTTP, answered by `reports`, cached by the store's version."""
+"""GET /costs/...: the named questions over HTTP, each answer named by the store's version."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from outlay import __version__, reports
+from outlay import __version__, history, reports
+from outlay.cache.queries import CachedWarehouse
 from outlay.core.query import TAG, CostQuery
 from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import Grouped, Question, Tagged, words
 
 if TYPE_CHECKING:
     from outlay.core.ports import Warehouse
-
-CACHED_ANSWERS = 128
+    from outlay.state import State
 
 
 class Span(BaseModel):
@@ -49,79 +48,60 @@ class Answer(BaseModel):
     provisional_from: str | None
 
 
-class Answers:
-    """The newest answers, ready as JSON. A change of the store changes every key: nothing here goes stale."""
-
-    def __init__(self, warehouse: Warehouse) -> None:
-        self._warehouse = warehouse
-        self._known: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def key(self, query: CostQuery) -> str:
-        """What names the answer to `query` as long as the store does not change. Raises StoreError."""
-        asked = repr((__version__, self._warehouse.version(), query))
-        return blake2b(asked.encode(), digest_size=16).hexdigest()
-
-    def of(self, key: str, query: CostQuery) -> bytes:
-        """The answer. Raises UsageError and StoreError."""
-        with self._lock:
-            if (known := self._known.get(key)) is not None:
-                self._known.move_to_end(key)
-                return known
-        costs = reports.costs(self._warehouse, query)
-        found = json.dumps(reports.as_json(costs), ensure_ascii=False).encode()
-        with self._lock:
-            self._known[key] = found
-            if len(self._known) > CACHED_ANSWERS:
-                self._known.popitem(last=False)
-        return found
-
-
-def router(warehouse: Warehouse) -> APIRouter:
+def router(warehouse: Warehouse, state: State | None = None) -> APIRouter:
     """The routes below /costs."""
     routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
-    answers = Answers(warehouse)
+    fresh = warehouse.fresh() if isinstance(warehouse, CachedWarehouse) else warehouse
 
-    def answer(request: Request, query: CostQuery) -> Response:
-        key = answers.key(query)
+    def answer(request: Request, asked: Question, dimensions: Sequence[str]) -> Response:
+        query, unsettled = asked.query(dimensions), history.provisional_from(state) if state else {}
+        name = _name(query, warehouse.version(), unsettled)
         # Weak, since the same answer goes out compressed and plain.
-        headers = {"ETag": f'W/"{key}"', "Cache-Control": "no-cache"}
-        if key in request.headers.get("if-none-match", ""):
+        headers = {"ETag": f'W/"{name}"', "Cache-Control": "no-cache"}
+        if name in request.headers.get("if-none-match", "") and not asked.force_refresh:
             return Response(status_code=304, headers=headers)
-        return Response(answers.of(key, query), headers=headers, media_type="application/json")
+        costs = history.costs(fresh if asked.force_refresh else warehouse, query, unsettled)
+        body = json.dumps(reports.as_json(costs), ensure_ascii=False).encode()
+        return Response(body, headers=headers, media_type="application/json")
 
     @routes.get("/summary", **_example(["provider"]))
     def summary(request: Request, asked: Annotated[Grouped, Query()]) -> Response:
         """Costs by provider, or by what `group_by` names; the largest first."""
-        return answer(request, asked.query(words(asked.group_by) or ["provider"]))
+        return answer(request, asked, words(asked.group_by) or ["provider"])
 
     @routes.get("/daily", **_example(["date"]))
     def daily(request: Request, asked: Annotated[Grouped, Query()]) -> Response:
         """Costs day by day (or month by month), and by what `group_by` names; the oldest first."""
         every = asked.model_copy(update={"granularity": asked.granularity or "daily"})
-        return answer(request, every.query(words(asked.group_by)))
+        return answer(request, every, words(asked.group_by))
 
     @routes.get("/services", **_example(["provider", "service"]))
     def services(request: Request, asked: Annotated[Question, Query()]) -> Response:
         """Costs by provider and service."""
-        return answer(request, asked.query(["provider", "service"]))
+        return answer(request, asked, ["provider", "service"])
 
     @routes.get("/accounts", **_example(["provider", "sub_account"]))
     def accounts(request: Request, asked: Annotated[Question, Query()]) -> Response:
         """Costs by provider and account: AWS accounts, Azure subscriptions, Google projects."""
-        return answer(request, asked.query(["provider", "sub_account"]))
+        return answer(request, asked, ["provider", "sub_account"])
 
     @routes.get("/regions", **_example(["provider", "region"]))
     def regions(request: Request, asked: Annotated[Question, Query()]) -> Response:
         """Costs by provider and region."""
-        return answer(request, asked.query(["provider", "region"]))
+        return answer(request, asked, ["provider", "region"])
 
     @routes.get("/tags", **_example(["tag:team"]))
     def tags(request: Request, asked: Annotated[Tagged, Query()]) -> Response:
         """Costs by the values of the tag `key`; null for charges without it."""
-        return answer(request, asked.query([TAG + asked.key]))
+        return answer(request, asked, [TAG + asked.key])
 
     return routes
+
+
+def _name(query: CostQuery, version: str, unsettled: Mapping[str, date]) -> str:
+    """What names the answer to `query`: another one once the charges change, or which days are settled."""
+    asked = repr((__version__, version, unsettled, query))
+    return blake2b(asked.encode(), digest_size=16).hexdigest()
 
 
 _VALUES = {

@@ -53,6 +53,7 @@ class Question(BaseModel):
     exclude: list[str] = Field([], description="Leave out credits, refunds, taxes or purchases; by commas.")
     granularity: Granularity | None = Field(None, description="One row per day or month, too.")
     limit: int = Field(LIMIT_MAX, ge=1, le=LIMIT_MAX, description="At most so many rows; totals are of all.")
+    force_refresh: bool = Field(False, description="Ask the store, whatever answers are kept.")
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import anyio.to_thread
 from dash import Dash, Input, Output, ctx, no_update
 from dash import State as Held
 
-from outlay import reports
+from outlay import history, reports
 from outlay.core.errors import OutlayError, StoreError, UsageError
 from outlay.core.ports import Warehouse
 from outlay.core.span import Period
@@ -103,10 +103,12 @@ class Answer:
         view = edited(View.of_search(asked["search"]), asked, trigger)
         today = reports.today()
         days = view.days or Period.last(self.settings.default_range_days, today)
-        shown = f"{self.warehouse.version()} {days} {today} {view.search}"
+        unsettled = history.provisional_from(self.state)
+        settled = sorted(unsettled.items())
+        shown = f"{self.warehouse.version()} {days} {today} {settled} {view.search}"
         if shown == seen:
             return {"alert": None}
-        reader = Reader(self.warehouse, view, days, today)
+        reader = Reader(self.warehouse, view, days, today, unsettled)
         numbers = reader.numbers(SERVICES_SHOWN, self.settings.max_accounts_display)
         content = _empty(numbers, view) if isinstance(numbers, Nothing) else _full(numbers)
         return content | _chosen(view, days, reader.providers()) | {"alert": None, "seen": shown}

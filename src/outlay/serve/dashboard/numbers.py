@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from outlay import reports
+from outlay import history, reports
 from outlay.core.money import totals
 from outlay.core.ports import Warehouse
 from outlay.core.query import CostQuery, Filter
@@ -95,10 +95,16 @@ class Nothing:
 
 
 class Reader:
-    """Asks what one View shows: `days` of `view`, month to date until `today` (exclusive)."""
+    """Asks what one View shows: `days` of `view`, month to date until `today` (exclusive).
 
-    def __init__(self, warehouse: Warehouse, view: View, days: Period, today: date) -> None:
+    `unsettled` is what `history.provisional_from` tells.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, view: View, days: Period, today: date, unsettled: Mapping[str, date] | None = None
+    ) -> None:
         self._warehouse, self._view, self._days, self._today = warehouse, view, days, today
+        self._unsettled = unsettled or {}
 
     def providers(self) -> list[str]:
         """Who charged on these days, whatever is chosen, and who is chosen."""
@@ -142,7 +148,7 @@ class Reader:
     def _series(self, provider: str, currency: str) -> Series:
         only = (Filter("provider", (provider,)),)
         query = CostQuery(self._days, ("date",), only, self._view.measure, order="dimensions")
-        found = reports.costs(self._warehouse, query)
+        found = history.costs(self._warehouse, query, self._unsettled)
         costs = {row["date"]: row["cost"] for row in found.rows if row["currency"] == currency}
         return Series(provider, costs, found.totals.get(currency, Decimal(0)), found.provisional_from)
 

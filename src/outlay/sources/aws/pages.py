@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from outlay.core.errors import SourceError, UnreachableError
@@ -32,7 +33,7 @@ class Unkept(Tally):
     def settle(self, days: Iterable[date]) -> None:
         """Nobody stores what is fetched: no day is final."""
 
-    def keep(self, key: str, answer: bytes) -> None:
+    def keep(self, key: str, answer: bytes, *, briefly: bool = False) -> None:
         """Nobody says when it is stored: it would be answered for ever."""
 
 
@@ -55,28 +56,33 @@ class Book:
     name: str
     ledger: Ledger
 
-    def kept(self, ask: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def kept(self, operation: Operation, ask: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The answer to a request that was paid for already today."""
-        found = self.ledger.kept(self._key(ask))
+        found = self.ledger.kept(self._key(operation, ask))
         answer: Mapping[str, Any] | None = json.loads(found) if found else None
         return answer
 
-    def keep(self, ask: Mapping[str, Any], answer: Mapping[str, Any] | None) -> None:
+    def keep(self, operation: Operation, ask: Mapping[str, Any], answer: Mapping[str, Any] | None) -> None:
         """Keep an answer; with None, forget the one there is."""
         body = b"" if answer is None else json.dumps({**answer, "ResponseMetadata": {}}).encode()
-        self.ledger.keep(self._key(ask), body)
+        self.ledger.keep(self._key(operation, ask), body)
 
     def chain(self, operation: Operation, ask: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-        """The requests from this one on whose answers are kept, with these: all that need not be paid for again."""
+        """The requests from this one on whose answers are kept, with these: all that need not be paid for again.
+
+        None of answers that go round in a circle: they are asked for anew.
+        """
         found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
         request: Mapping[str, Any] | None = ask
-        while request is not None and (answer := self.kept(request)) is not None:
+        while request is not None and (answer := self.kept(operation, request)) is not None:
             found.append((request, answer))
             request = following(operation, ask, answer)
+            if any(request == each for each, _ in found):
+                return []
         return found
 
-    def _key(self, ask: Mapping[str, Any]) -> str:
-        return key_of(ask, self.name, datetime.now(UTC).date().isoformat())
+    def _key(self, operation: Operation, ask: Mapping[str, Any]) -> str:
+        return key_of(ask, operation.name, self.name, datetime.now(UTC).date().isoformat())
 
 
 class Refusal(SourceError):
@@ -145,20 +151,32 @@ class Desk:
 
         A page that cannot be read is not kept: asked again, AWS may tell better.
         """
+        for answer, keep in self.answers(operation, ask):
+            found = read(answer)
+            keep()
+            yield found
+
+    def answers(
+        self, operation: Operation, ask: Mapping[str, Any], known: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[Mapping[str, Any], Callable[[], None]]]:
+        """Every page of an answer that costs, kept or new, and what keeps it: to be called once it is understood.
+
+        Raises what `pages` does, and SourceError when the pages that are kept lead nowhere any more.
+        """
         kept = self.book.chain(operation, ask)
-        yield from (read(answer) for _, answer in kept)
+        yield from ((answer, lambda: None) for _, answer in kept)
         request = following(operation, ask, kept[-1][1]) if kept else dict(ask)
         if request is None:
             return
         try:
-            for answer in self.pages(operation, request, STALE if kept else frozenset()):
-                found = read(answer)
-                self.book.keep(request, answer)
-                yield found
+            for answer in self.pages(operation, request, known | STALE if kept else known):
+                yield answer, partial(self.book.keep, operation, request, answer)
                 request = following(operation, ask, answer) or {}
         except Refusal as error:
+            if error.said in known:
+                raise
             for old, _ in kept:
-                self.book.keep(old, None)
+                self.book.keep(operation, old, None)
             raise SourceError(f"{self.place}: {error.said}: earlier pages lead nowhere now; collect again") from None
 
     def _answer(self, operation: Operation, ask: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:

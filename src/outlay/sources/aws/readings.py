@@ -60,13 +60,14 @@ class Explorer:
     def pages(
         self, name: str, ask: Mapping[str, Any], *has: str, more: str = "NextPageToken"
     ) -> Iterator[Mapping[str, Any]]:
-        """Every page of an answer, which has one of `has` at least. Raises what `Desk.pages` does."""
+        """Every page of an answer, which has one of `has` at least. Raises what `Desk.answers` does."""
         desk = replace(self._desk, place=f"{self._desk.place}, {name}", asked=0)
         started = False
         try:
-            for page in desk.pages(Operation(name, has, more=more), ask, NO_DATA):
+            for page, keep in desk.answers(Operation(name, has, more=more), ask, NO_DATA):
                 started = True
                 yield page
+                keep()  # whoever reads it comes back for the next one only when it could be read
         except Refusal:
             if started:
                 raise

@@ -6,13 +6,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from outlay.core.errors import BillError, SourceError
 from outlay.core.money import amount, text, totals
 from outlay.core.span import Period
 from outlay.sources._http import Http, seconds
+from outlay.sources._recording import Recording
+
+if TYPE_CHECKING:
+    import httpx2
 
 Group: TypeAlias = tuple[str | None, ...]
 Key: TypeAlias = tuple[date, str, Group]  # a day, a currency, and the values of what was grouped by
@@ -105,12 +109,13 @@ class Both:
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """One scope of the API."""
+    """One scope of the API. `recording`: the answers of before, and those that are got."""
 
     http: Http
     token: Callable[[], str] = field(repr=False)
     scope: str
     max_pages: int
+    recording: Recording = field(default_factory=Recording, repr=False)
 
     def close(self) -> None:
         """End the connection."""
@@ -147,9 +152,7 @@ class Asker:
             url = _below(page.get("nextLink"), place)
 
     def _page(self, url: str, body: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-        token = self.token()
-        self.http.secrets = (token,)
-        answer = self.http.ask("POST", url, json=body, headers={"Authorization": f"Bearer {token}"})
+        answer = self.recording.answer(lambda: self._asked(url, body), "POST", url, body)
         if answer.status_code == 204:
             return {"columns": None, "rows": []}
         found = self.http.parsed(answer) if answer.status_code == 200 else None
@@ -157,6 +160,12 @@ class Asker:
         if not isinstance(properties, dict) or not isinstance(properties.get("rows"), list):
             raise BillError(f"{place}: status {answer.status_code} with what is no answer of Cost Management")
         return properties
+
+    def _asked(self, url: str, body: Mapping[str, Any]) -> httpx2.Response:
+        """The answer, logged in for it only now: what is kept takes no token."""
+        token = self.token()
+        self.http.secrets = (token,)
+        return self.http.ask("POST", url, json=body, headers={"Authorization": f"Bearer {token}"})
 
 
 def wait_seconds(headers: Mapping[str, str]) -> float | None:

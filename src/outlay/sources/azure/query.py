@@ -18,6 +18,7 @@ from outlay.core.span import Period, Span, Window
 from outlay.sources._azure_services import is_ai, service_columns
 from outlay.sources._azure_terms import charge_category_of, is_open, periods_of, region_of
 from outlay.sources._http import Http
+from outlay.sources._recording import Recording, recorded
 from outlay.sources.azure._answers import Asker, Both, Key, Question, wait_seconds
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class QueryApi:
         days, today = span.days or span.months, _today()
         for scope in self.scopes:
             shared = {"source": self.source, "provider_name": "Microsoft", "cut": "service,region", **_account(scope)}
-            with closing(self._asker(scope)) as asker:
+            with (
+                recorded(self.ledger, "Query", scope, str(days)) as recording,
+                closing(self._asker(scope, recording)) as asker,
+            ):
                 rows = [
                     shared | periods_of(key[0]) | {"provisional": is_open(key[0], today)} | row
                     for key, row in self._rows(asker, days)
@@ -81,7 +85,7 @@ class QueryApi:
                 asker.costs(Question("ActualCost", Period.last(1, until=_today()), (SERVICE,)))
         return f"Cost Management answers for {', '.join(self.scopes)}"
 
-    def _asker(self, scope: str) -> Asker:
+    def _asker(self, scope: str, recording: Recording | None = None) -> Asker:
         http = Http(
             place=f"{self.source}: Cost Management",
             base_url=self.endpoint_url,
@@ -93,7 +97,13 @@ class QueryApi:
             before=lambda: self.ledger.pay("Query", Decimal(0), scope),
             verify=self.verify,
         )
-        return Asker(http=http, token=self.token, scope=f"/{scope.strip('/')}", max_pages=self.max_pages)
+        return Asker(
+            http=http,
+            token=self.token,
+            scope=f"/{scope.strip('/')}",
+            max_pages=self.max_pages,
+            recording=recording or Recording(),
+        )
 
     def _rows(self, asker: Asker, days: Period) -> Iterator[tuple[Key, dict[str, Any]]]:
         """The whole by service and charge type, of which plain usage is asked for again, by region.

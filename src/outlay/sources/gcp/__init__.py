@@ -19,6 +19,7 @@ from outlay.sources.gcp import focus_view, sql, standard
 from outlay.sources.gcp.access import Access
 from outlay.sources.gcp.asking import Asking
 from outlay.sources.gcp.export import Kind, Table, Wanted, find
+from outlay.sources.gcp.kept_charges import keeping, kept, key_of
 from outlay.sources.gcp.rows import batches
 from outlay.sources.gcp.running import Question, billed_bytes, dry_run, run
 
@@ -84,13 +85,19 @@ class Gcp(Access):
             yield Span(self.name, month, version=_version(found, month, self._is_settled(month, today)))
 
     def price(self, span: Span) -> Decimal:
-        """What BigQuery bills for reading the span, by a dry run, which is free."""
+        """What BigQuery bills for reading the span, by a dry run, which is free; 0 for one whose charges are kept."""
         with self._export() as export:
+            if self._ledger.kept(self._key(export, span)):
+                return Decimal(0)
             return self._price(export.bytes_of(span.months))
 
     def fetch(self, span: Span) -> Iterator[pa.RecordBatch]:
         """One batch per page of the one query. Raises AuthError, SpendError, BillError and other SourceErrors."""
         with self._export() as export:
+            key = self._key(export, span)
+            if (found := kept(self._ledger, key)) is not None:
+                yield from found
+                return
             size = export.bytes_of(span.months)
             if size > self.bytes_cap_per_query:
                 raise SpendError(
@@ -98,8 +105,9 @@ class Gcp(Access):
                     f" more than bytes_cap_per_query={self.bytes_cap_per_query}; nothing was read"
                 )
             pages = run(export.client, export.asking, export.question(span.months), size, self._price(size))
-            every = {"source": self.name, "provisional": _today() < span.months.end + timedelta(days=ISSUED_DAYS)}
-            yield from batches(pages, export.asking, export.charge, every, span.months)
+            every = {"source": self.name, "provisional": _is_provisional(span.months)}
+            asked = batches(pages, export.asking, export.charge, every, span.months)
+            yield from keeping(self._ledger, key, asked)
 
     def test(self) -> str:
         """Find the export and have this month's query checked, which is free."""
@@ -121,6 +129,17 @@ class Gcp(Access):
             yield _Export(client, asking, find(client, asking, wanted), self.slack_days, self.location)
         finally:
             client.close()
+
+    def _key(self, export: _Export, span: Span) -> str:
+        """What the charges of a span are kept under: rows of a table that changed since are never taken for its own."""
+        return key_of(
+            export.question(span.months),
+            GENERATION,
+            export.table.created,
+            export.table.changed,
+            span.version,
+            _is_provisional(span.months),
+        )
 
     def _price(self, size: int) -> Decimal:
         return Decimal(size) * self.usd_per_tib / TIB
@@ -174,8 +193,12 @@ def _version(table: Table, month: Period, settled: bool) -> str | None:
         return f"{fixed} settled"
     if table.changed is None:
         return None
-    issued = _today() >= month.end + timedelta(days=ISSUED_DAYS)
-    return f"{fixed} {'issued' if issued else 'open'} {table.changed}"
+    return f"{fixed} {'open' if _is_provisional(month) else 'issued'} {table.changed}"
+
+
+def _is_provisional(month: Period) -> bool:
+    """Whether the month's invoice is not out yet."""
+    return _today() < month.end + timedelta(days=ISSUED_DAYS)
 
 
 def _today() -> date:

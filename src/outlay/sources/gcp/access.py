@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -69,6 +70,21 @@ class Access(BaseModel):
             raise SourceError(f"{self.name}: {project!r} is no project's id; set project_id")
         options = ClientOptions(api_endpoint=self.endpoint_url) if self.endpoint_url else None
         return bigquery.Client(project, credentials, _http=session, client_options=options)
+
+    def asks_as(self) -> str | None:
+        """Whose credentials these are, a text that is another one for another key; None where they do not tell."""
+        if self.anonymous:
+            return "nobody"
+        try:
+            credentials, project = self._credentials()
+        except SourceError:  # whoever asks is told
+            return None
+        account = str(getattr(credentials, "service_account_email", None) or "")
+        key = getattr(getattr(credentials, "signer", None), "key_id", None)
+        token = getattr(credentials, "refresh_token", None) or ""
+        if "@" not in account and not token:  # a machine's own are called "default" until they are used
+            return None
+        return sha256(json.dumps([project, account, key, token]).encode()).hexdigest()
 
     def _credentials(self) -> tuple[Credentials, str | None]:
         """What to ask with, and the project it belongs to as far as it tells."""

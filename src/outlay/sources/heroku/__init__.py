@@ -121,7 +121,7 @@ class Heroku(BaseModel):
         with self._reader() as reader:
             for month in span.months.each_month():
                 for owner in self._owners():
-                    with localcontext(EXACT):
+                    with reader.api.together("bill", owner, month, _today()), localcontext(EXACT):
                         found = rows(reader.bill(owner, month))
                     if found:
                         yield batch(found)
@@ -131,7 +131,7 @@ class Heroku(BaseModel):
         months = {"current": month_of(day), "previous": previous_month(day)}
         with self._reader() as reader:
             for owner in self._owners():
-                with localcontext(EXACT):
+                with reader.api.together("readings", owner, day, _today()), localcontext(EXACT):
                     found = [*of_invoices(owner.named or "own", reader.invoices(owner), day)]
                     for which, month in months.items():
                         found += of_usage(which, month, reader.teams(owner, month), self.addon_credit_usd)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from outlay.core.errors import AuthError, BillError, NotFoundError, SourceError, ThrottledError
 from outlay.sources._http import Http
+from outlay.sources._recording import Recording, recorded
 from outlay.sources.heroku.answers import Record, records
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as it was answered, kept for when Heroku says that it has not changed."""
+    """One page, and the range of the next one."""
 
-    etag: str
     items: Any
     next_range: str | None
 
 
-Kept = dict[tuple[str, str, str], Page]  # by path, parameters and range
+# Answers for when Heroku says that they have not changed, by path, parameters and range.
+Kept = dict[tuple[str, str, str], "httpx2.Response"]
 
 
 @dataclass
@@ -94,6 +95,17 @@ class Api:
     kept: Kept = field(default_factory=dict)
     remaining: int | None = None  # requests of this hour, as of the last answer
     _ids: dict[Owner, str] = field(default_factory=dict)
+    _recording: Recording = field(default_factory=Recording)
+
+    @contextmanager
+    def together(self, *about: object) -> Iterator[None]:
+        """What is asked inside goes together, and is found again as a whole by who asks about the same."""
+        self._ids.clear()  # each whole has all that it takes
+        try:
+            with recorded(self.ledger, *map(str, about)) as self._recording:
+                yield
+        finally:
+            self._recording = Recording()
 
     def close(self) -> None:
         """End the connection, if there is one."""
@@ -147,19 +159,22 @@ class Api:
     def _page(self, owner: Owner, what: str, path: str, params: Mapping[str, str], span: str | None) -> Page:
         key = (path, repr(sorted(params.items())), span or "")
         before = self.kept.get(key)
-        headers = {"Range": span} if span else {}
-        if before:
-            headers["If-None-Match"] = before.etag
-        self._keep_off_the_limit()
-        self.http.before = lambda: self.ledger.pay(what, Decimal(0), str(owner))
-        with _plain(owner):
+
+        def ask() -> httpx2.Response:
+            headers = {"Range": span} if span else {}
+            if before:
+                headers["If-None-Match"] = before.headers["etag"]
+            self._keep_off_the_limit()
+            self.http.before = lambda: self.ledger.pay(what, Decimal(0), str(owner))
             answer = self.http.ask("GET", path, params=params, headers=headers)
-        self.remaining = _remaining(answer)
-        if answer.status_code == NOT_MODIFIED and before:
-            return before
-        page = Page(answer.headers.get("etag", ""), self.http.parsed(answer), answer.headers.get("next-range"))
-        if page.etag:
-            self.kept[key] = page
+            self.remaining = _remaining(answer)
+            return before if before and answer.status_code == NOT_MODIFIED else answer
+
+        with _plain(owner):
+            answer = self._recording.answer(ask, "GET", path, params, span)
+        page = Page(self.http.parsed(answer), answer.headers.get("next-range"))
+        if answer.headers.get("etag"):
+            self.kept[key] = answer
         return page
 
     def _keep_off_the_limit(self) -> None:
