@@ -55,7 +55,7 @@ def test_to_itself(outlay: Outlay, folder: Path) -> None:
     [
         ("nowhere.yaml", "nowhere.yaml: no such file"),
         ("${NOT_SET}", "store: url: the environment variable NOT_SET is not set"),
-        ("ftp://host/folder", "store: url: no such kind of store; there are: "),
+        ("ftp://host/folder", "store: url: no such kind of store; "),
     ],
 )
 def test_to_nowhere(outlay: Outlay, folder: Path, to: str, said: str) -> None:
