@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from benchmarks import ingest, processes, queries, readers, replaces, report, stores
+from benchmarks import indexes, ingest, processes, queries, readers, replaces, report, stores
 from benchmarks.report import Line
 
 SIZES = {"quick": (1,), "": (1, 10), "large": (1, 10, 50)}  # millions of rows
@@ -40,6 +40,7 @@ def _lines(sizes: tuple[int, ...]) -> Iterator[Line]:
             asked += queries.lines(ingest.lake_of(millions), there, size)
             for name, store in there.items():
                 asked += readers.lines(store, name, size)
+            asked += indexes.lines(there["PostgreSQL"], size)
     yield from ingest.lines(loads)
     yield from asked
     lake, size = ingest.lake_of(sizes[-1]), f"{sizes[-1]} M"
