@@ -7,9 +7,11 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
 # What `make run` can read from. Oracle's library takes half a gigabyte: who needs it says .venv/bin/pip install oci
-RUN_EXTRAS := --extra aws --extra azure --extra gcp --extra excel --extra postgres --extra clickhouse --extra redis
+RUN_EXTRAS := --extra aws --extra azure --extra gcp --extra excel --extra postgres --extra clickhouse --extra redis \
+              --extra notify --extra oidc
 # What the tests need of Debian. Elsewhere install the like of them and say `make test PACKAGES=`.
-PACKAGES ?= chromium fonts-dejavu-core postgresql redis-server $(if $(shell command -v npm),,nodejs npm)
+PACKAGES ?= chromium fonts-dejavu-core postgresql redis-server prometheus prometheus-pushgateway \
+            nagios4-core monitoring-plugins-basic $(if $(shell command -v npm),,nodejs npm)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check clouds bench build lock packages

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from outlay.core import plugins
 from outlay.core.config import load, store_at
 from outlay.core.errors import ConfigError
-from outlay.core.settings import Settings
+from outlay.core.settings import Api, Settings
 from tests.core.fakes import KINDS, Cloud, Database, Role, Shed, TapeDrive
 
 SECRET = "s3cr3t-Value"
@@ -209,7 +209,7 @@ def test_a_fault_in_the_environment_names_its_variable(write: Any) -> None:
     found = faults(write, "clouds:\n  cloud: [{tenant: a}]", **env)
     assert found == [
         "LOOKBACK_DAYS: collection.lookback_days: should be a valid integer",
-        "OUTLAY__API__PRT: api.prt: no such key; did you mean port? there are: host, port",
+        f"OUTLAY__API__PRT: api.prt: no such key; did you mean port? there are: {', '.join(Api.model_fields)}",
         f"outlay.yaml:2: clouds.cloud: is a list; {regions} should number one of its items, from 0",
     ]
 

@@ -40,6 +40,7 @@ def load(path: Path | None, env: Mapping[str, str], cwd: Path) -> Settings:
     """
     env = _variables(env, cwd)
     document = _document(path, env, cwd)
+    _unlist(document)
     _switch_on(document, env)
     _override(document, env)
     off = _switch_off(document, env)
@@ -90,6 +91,16 @@ def _text(file: Path, shown: str) -> str:
         raise ConfigError(f"{shown}: not UTF-8 text") from None
     except OSError as e:
         raise ConfigError(f"{shown}: {e.strerror}") from None
+
+
+def _unlist(document: Document) -> None:
+    """Put a section that is written as a list in the place of the key of it that is one."""
+    for name, model in SECTIONS.items():
+        listed, written = getattr(model, "LISTED", None), document.tree.get(name)
+        if listed and isinstance(written, list):
+            document.tree[name] = {listed: written}
+            inside = {key: place for key, place in document.places.items() if key[:1] == (name,) and key[1:]}
+            document.places |= {(name, listed, *key[1:]): place for key, place in inside.items()}
 
 
 def _switch_on(document: Document, env: Mapping[str, str]) -> None:

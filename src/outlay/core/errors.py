@@ -71,6 +71,13 @@ class SpendError(SourceError):
     code = "spend-cap"
 
 
+class NotifyError(OutlayError):
+    """A channel that did not take a message."""
+
+    code = "notify"
+    status = 502
+
+
 class StoreError(OutlayError):
     """A store that cannot be reached, read or written."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from outlay.core.message import Message
     from outlay.core.query import CostQuery
     from outlay.core.reading import Reading
     from outlay.core.span import Span, Window
@@ -189,3 +190,14 @@ class Warehouse(Protocol):
 
     def maintain(self) -> None:
         """What is due after collecting: tidy, compact, forget old versions. Never needed for right answers."""
+
+
+class Notifier(Protocol):
+    """One channel that tells people."""
+
+    @property
+    def name(self) -> str:
+        """What settings, logs and `outlay alerts test --channel` call it."""
+
+    def send(self, message: Message) -> None:
+        """Hand the message over, once. Raises NotifyError, without secrets, when it was not taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,12 +19,20 @@ from pydantic import (
     model_validator,
 )
 
+from outlay.core.access import ApiKey, Oidc
+from outlay.core.channels import Notifications
+from outlay.core.gauges import CLOUDS, Compat, Gauge
+from outlay.core.monitoring import Budget, Rule, Thresholds
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from outlay.core.ports import Source, Warehouse
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+_ORIGIN = re.compile(r"\*|https?://[^\s/?#@*]+")
 
 
 def _is_cron(expression: str) -> str:
@@ -133,12 +142,79 @@ class Dashboard(Section):
 
 
 class Api(Section):
-    """Where the server listens; port 0 is any free one."""
+    """Where the server listens, and who may ask; port 0 is any free one.
+
+    `open_loopback`          whoever asks on this machine itself needs no key
+    `cors_origins`           whose pages may ask from a browser
+    `force_refresh_seconds`  between two askings of the same that go round all that is kept
+    """
 
     ENVIRONMENT: ClassVar[Mapping[str, str]] = {"PORT": "port"}
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
+    open_loopback: bool = True
+    keys: tuple[ApiKey, ...] = ()
+    oidc: Oidc | None = None
+    cors_origins: tuple[str, ...] = ()
+    force_refresh_seconds: int = Field(60, ge=0)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if bad := [each for each in value if not _ORIGIN.fullmatch(each)]:
+            raise ValueError(f"no origin: {bad[0]!r}; write it as https://costs.example.com, without a path, or *")
+        return value
+
+    @field_validator("keys")
+    @classmethod
+    def _are_apart(cls, value: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+        if len({each.name for each in value}) < len(value) or len({each.key for each in value}) < len(value):
+            raise ValueError("each key should have a name and a text of its own")
+        return value
+
+
+class Monitoring(Section):
+    """When money is amiss, and who is told. An alert that stands is told again every `repeat_hours`; 0: never."""
+
+    thresholds: Thresholds | None = None
+    budgets: tuple[Budget, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    repeat_hours: int = Field(24, ge=0, le=24 * 366)
+    notifications: Notifications | None = None
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        seen = {"daily", "monthly"}  # what the thresholds are called
+        for each in (*self.budgets, *self.rules):
+            if each.name in seen:
+                raise ValueError(f"two rules are named {each.name}; give each budget and rule a name of its own")
+            seen.add(each.name)
+        return self
+
+
+class Metrics(Section):
+    """What /metrics tells beside its own: how many values of a label, which tags, under which other names."""
+
+    LISTED: ClassVar[str] = "gauges"  # the key that is meant when the whole section is written as a list
+
+    top: int = Field(50, ge=1)
+    tag_keys: tuple[str, ...] = ()
+    compat: Compat | None = None
+    gauges: tuple[Gauge, ...] = ()
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        names = [each.name for each in self.gauges]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two gauges are named {', '.join(twice)}; give each a name of its own")
+        return self
+
+    def serves(self, family: str, providers: Container[str]) -> bool:
+        """Whether metrics under these other names are wanted, there being sources of these providers."""
+        said: bool | None = getattr(self.compat, family, None)
+        of = CLOUDS if family == "cloud_cost" else (family,)
+        return any(each in providers for each in of) if said is None else said
 
 
 def _upper(value: object) -> object:
@@ -160,6 +236,8 @@ SECTIONS: dict[str, type[Section]] = {
     "collection": Collection,
     "dashboard": Dashboard,
     "api": Api,
+    "monitoring": Monitoring,
+    "metrics": Metrics,
     "logging": Logging,
 }
 
@@ -175,4 +253,6 @@ class Settings:
     collection: Collection
     dashboard: Dashboard
     api: Api
+    monitoring: Monitoring
+    metrics: Metrics
     logging: Logging

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -11,19 +11,31 @@ import sqlalchemy as sa
 from outlay.core.money import text
 from outlay.core.ports import Coverage, DayChange
 from outlay.core.reading import Reading
-from outlay.state import backfills, books, measured
+from outlay.state import alerts, backfills, books, deliveries, jobs, measured
+from outlay.state.alerts import Alerts
 from outlay.state.backfills import Backfill
 from outlay.state.books import Books, Limits, Spent
+from outlay.state.counted import Counted, counted
 from outlay.state.database import Database, aware, naive, storable
+from outlay.state.deliveries import Deliveries
+from outlay.state.jobs import Job, Jobs, Wish
+from outlay.state.keys import Key, Keys
 from outlay.state.ledgered import Past, Settling, entries
 from outlay.state.measured import Measured
 from outlay.state.records import Freshness, Restatement, Run
 from outlay.state.tables import COVERAGE, RESTATEMENTS, RUNS
 
 __all__ = [
+    "Alerts",
     "Backfill",
     "Books",
+    "Counted",
+    "Deliveries",
     "Freshness",
+    "Job",
+    "Jobs",
+    "Key",
+    "Keys",
     "Limits",
     "Measured",
     "Past",
@@ -32,6 +44,7 @@ __all__ = [
     "Settling",
     "Spent",
     "State",
+    "Wish",
 ]
 
 
@@ -67,11 +80,16 @@ class State:
 
         self._database.write(write)
 
-    def runs(self, source: str | None = None, limit: int = 50) -> list[Run]:
-        """The newest runs first."""
+    def runs(
+        self, source: str | None = None, limit: int = 50, *, during: tuple[datetime, datetime | None] | None = None
+    ) -> list[Run]:
+        """The newest runs first; `during`: those that began then, the end exclusive, or None for now."""
         query = RUNS.select().order_by(RUNS.c.id.desc()).limit(limit)
         if source is not None:
             query = query.where(RUNS.c.source == source)
+        if during is not None:
+            query = query.where(RUNS.c.started_at >= naive(during[0]))
+            query = query if during[1] is None else query.where(RUNS.c.started_at < naive(during[1]))
         return [
             Run(
                 row.source,
@@ -130,6 +148,10 @@ class State:
             for row in self._database.read(query)
         ]
 
+    def counted(self) -> Mapping[str, Counted]:
+        """What was counted of the runs of each source ever collected, by name."""
+        return counted(self._database)
+
     @property
     def past(self) -> Past:
         """What was believed, and when it was looked at."""
@@ -153,6 +175,35 @@ class State:
         """Delete what nobody asks for any more. Never needed for right answers."""
         books.forget(self._database)
         backfills.forget(self._database)
+        jobs.forget(self._database)
+        alerts.forget(self._database)
+        deliveries.forget(self._database)
+
+    # -- what is done ------------------------------------------------------------------------------
+
+    @property
+    def jobs(self) -> Jobs:
+        """Collections that run or ran in a server."""
+        return Jobs(self._database)
+
+    # -- who may ask -------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> Keys:
+        """Keys of the server."""
+        return Keys(self._database)
+
+    # -- what is amiss -----------------------------------------------------------------------------
+
+    @property
+    def alerts(self) -> Alerts:
+        """Alerts and silences."""
+        return Alerts(self._database)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Messages on their way to people."""
+        return Deliveries(self._database)
 
     # -- whose money -------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0001"  # what the tables below are; the newest of the revisions
+REVISION = "0002"  # what the tables below are; the newest of the revisions
 VERSION_TABLE = "outlay_state_version"  # Alembic's: the revision of the tables in a database
 
 METADATA = sa.MetaData()
