@@ -12,9 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from outlay.cache import Guarded
 from outlay.cache.memory import Memory
-from outlay.serve import cache_metrics, metrics
+from outlay.core.settings import Api
+from outlay.serve import cache_metrics
 from outlay.serve.app import create_app
-from outlay.serve.metrics import Exposition
+from outlay.serve.metrics import Exposition, exposition
 from outlay.state import State
 from outlay.warehouses.lake import Lake
 from tests.serve.conftest import NEVER, nothing
@@ -63,19 +64,19 @@ def test_every_metric_is_documented(cache: Guarded) -> None:
 def test_only_the_counts_are_made_anew_when_only_they_change(
     lake: Lake, state: State, cache: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exposition = Exposition(lake, state, counts=lambda: cache_metrics.render(cache))
-    exposition.refresh(counts_only=True)
-    assert exposition.rendered is None, "counts alone are no metrics yet"
-    exposition.refresh()
-    first = exposition.rendered
-    monkeypatch.setattr(metrics, "render", lambda *_: pytest.fail("nothing else has changed"))
-    exposition.refresh()
-    assert exposition.rendered is first
+    ready = Exposition(lake, state, counts=lambda: cache_metrics.render(cache))
+    ready.refresh(counts_only=True)
+    assert ready.rendered is None, "counts alone are no metrics yet"
+    ready.refresh()
+    first = ready.rendered
+    monkeypatch.setattr(exposition, "render", lambda *_, **__: pytest.fail("nothing else has changed"))
+    ready.refresh()
+    assert ready.rendered is first
     assert first is not None
 
     use(cache)
-    exposition.refresh()
-    second = exposition.rendered
+    ready.refresh()
+    second = ready.rendered
     assert second is not None
     costs = first.plain.removesuffix(first.counts)
     assert second.plain == gzip.decompress(second.zipped) == costs + GOLDEN.encode()
@@ -86,13 +87,13 @@ def test_only_the_counts_are_made_anew_when_only_they_change(
 def test_counts_go_on_amid_a_collection(
     lake: Lake, state: State, cache: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "CHECK_SECONDS", 0.01)
-    exposition, stopping = Exposition(lake, state, counts=lambda: cache_metrics.render(cache)), threading.Event()
-    thread = threading.Thread(target=exposition.keep_fresh, args=(stopping, lambda: True))
+    monkeypatch.setattr(exposition, "CHECK_SECONDS", 0.01)
+    ready, stopping = Exposition(lake, state, counts=lambda: cache_metrics.render(cache)), threading.Event()
+    thread = threading.Thread(target=ready.keep_fresh, args=(stopping, lambda: True))
     thread.start()
     use(cache)
     for _ in range(500):
-        if exposition.rendered and exposition.rendered.plain.endswith(GOLDEN.encode()):
+        if ready.rendered and ready.rendered.plain.endswith(GOLDEN.encode()):
             break
         threading.Event().wait(0.01)
     else:
@@ -102,7 +103,16 @@ def test_counts_go_on_amid_a_collection(
 
 
 def test_the_server_counts_what_it_is_asked(lake: Lake, state: State, cache: Guarded) -> None:
-    app = create_app(lake, state, sources=[], collect=nothing, schedule=NEVER, cache=cache, cache_seconds=60)
+    app = create_app(
+        lake,
+        state,
+        sources=[],
+        collect=nothing,
+        schedule=NEVER,
+        cache=cache,
+        cache_seconds=60,
+        http=Api(force_refresh_seconds=0),
+    )
     client, asked = TestClient(app), "/api/v1/costs/services?start_date=2026-10-01"
     first, again, fresh = client.get(asked), client.get(asked), client.get(f"{asked}&force_refresh=true")
     assert first.content == again.content == fresh.content
