@@ -1,0 +1,19 @@
+"""The judge of the settings: what is amiss is told after each collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from outlay.judge import Judge
+from outlay.notify import channels
+
+if TYPE_CHECKING:
+    from outlay.core.settings import Settings
+    from outlay.state import State
+
+
+def judge_of(settings: Settings, state: State) -> Judge:
+    """All rules of the settings, and all channels."""
+    monitoring = settings.monitoring
+    sources = [source.name for source in settings.sources]
+    return Judge(settings.store, state, monitoring, channels(monitoring.notifications), sources)
