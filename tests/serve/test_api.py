@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,19 @@ from fastapi.testclient import TestClient
 
 from outlay.core.errors import StoreError
 from outlay.core.query import CostQuery
+from outlay.serve.access.scopes import needed
 from outlay.warehouses.lake import Lake
 from tests.charges import charge, put
 from tests.serve.conftest import day
 
 ROUTES = ["summary", "daily", "services", "accounts", "regions", "tags"]
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    """Each path, verb and operation of an OpenAPI document."""
+    for path, verbs in document["paths"].items():
+        for verb, operation in verbs.items():
+            yield path, verb, operation
 
 
 def costs(client: TestClient, what: str) -> Any:
@@ -58,6 +67,7 @@ def test_the_summary_of_the_last_30_days(client: TestClient) -> None:
             {"provider": "azure", "currency": "EUR", "cost": "3.5"},
         ],
         "provisional_from": "2026-10-05",
+        "next_cursor": None,
     }
 
 
@@ -181,13 +191,24 @@ def test_other_problems(client: TestClient) -> None:
 
 def test_openapi_has_examples_and_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    assert [*document["paths"]] == [f"/api/v1/costs/{name}" for name in [*ROUTES, "restatements"]]
-    for name, path in document["paths"].items():
-        answers = path["get"]["responses"]
-        assert sorted({*answers, "304"}) == ["200", "304", "default"]
-        assert ("304" in answers) is not name.endswith("restatements")
-        assert answers["200"]["content"]["application/json"]["example"]["rows"]
+    costs = [f"costs/{name}" for name in [*ROUTES, "restatements"]]
+    others = ["sources", "jobs", "jobs/{job_id}", "{provider}/costs", "{provider}/collect", "{provider}/refresh"]
+    assert [*document["paths"]] == [f"/api/v1/{name}" for name in [*costs, *others]]
+    for path, verb, operation in operations(document):
+        answers, good = operation["responses"], "202" if verb == "post" else "200"
+        assert sorted({*answers, "304"}) == [good, "304", "default"]
+        assert ("304" in answers) is (path.rpartition("/")[2] in [*ROUTES, "costs"])
+        assert answers[good]["content"]["application/json"]["example"]
+        assert answers[good]["content"]["application/json"]["schema"]
         assert [*answers["default"]["content"]] == ["application/problem+json"]
+
+
+def test_openapi_tells_the_scope_that_each_route_takes(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, verb, operation in operations(document):
+        assert operation["x-scope"] == needed(verb.upper(), path)
+        assert operation["security"] == [{"key": []}, {}]
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
 def test_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
@@ -197,14 +218,20 @@ def test_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
     for name in ROUTES:
         assert f"GET /api/v1/costs/{name}" in page
     assert "key</code><td>The tag&#x27;s key. (required)" in page
+    assert "POST /api/v1/{provider}/collect" in page
+    assert "days</code><td>In a JSON body: So many days before today." in page
 
 
 def test_every_route_and_parameter_is_documented(client: TestClient) -> None:
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
     document = client.get("/openapi.json").json()
-    for path, verbs in document["paths"].items():
+    for path, _, operation in operations(document):
         assert f"`{path}`" in text
-        for parameter in verbs["get"]["parameters"]:
-            assert f"`{parameter['name']}`" in text
+        for parameter in operation.get("parameters", ()):
+            name = parameter["name"]
+            assert f"`{{{name}}}`" in text or f"`{name}`" in text or f"{{{name}}}`" in text
+    for model in ("Wished", "JobWithRuns", "SourceOf", "ProviderCosts"):
+        for name in document["components"]["schemas"][model]["properties"]:
+            assert f"`{name}`" in text or f'"{name}"' in text, name
     for example in text.split("```json")[1:]:
         json.loads(example.split("```")[0])

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import date
-from hashlib import blake2b
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from outlay import __version__, history, reports
-from outlay.cache.queries import CachedWarehouse
-from outlay.core.query import TAG, CostQuery
+from outlay.core.query import TAG
+from outlay.serve.api.answers import Answers, Basis
 from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import Grouped, Question, Tagged, words
+from outlay.serve.api.shared import Next, takes
 
 if TYPE_CHECKING:
-    from outlay.core.ports import Warehouse
-    from outlay.state import State
+    from outlay.serve.api.answers import Told
 
 
 class Span(BaseModel):
@@ -46,23 +42,20 @@ class Answer(BaseModel):
     totals: dict[str, str]
     rows: list[Row]
     provisional_from: str | None
+    next_cursor: Next
 
 
-def router(warehouse: Warehouse, state: State | None = None) -> APIRouter:
+def router(answers: Answers) -> APIRouter:
     """The routes below /costs."""
     routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
-    fresh = warehouse.fresh() if isinstance(warehouse, CachedWarehouse) else warehouse
 
     def answer(request: Request, asked: Question, dimensions: Sequence[str]) -> Response:
-        query, unsettled = asked.query(dimensions), history.provisional_from(state) if state else {}
-        name = _name(query, warehouse.version(), unsettled)
-        # Weak, since the same answer goes out compressed and plain.
-        headers = {"ETag": f'W/"{name}"', "Cache-Control": "no-cache"}
-        if name in request.headers.get("if-none-match", "") and not asked.force_refresh:
-            return Response(status_code=304, headers=headers)
-        costs = history.costs(fresh if asked.force_refresh else warehouse, query, unsettled)
-        body = json.dumps(reports.as_json(costs), ensure_ascii=False).encode()
-        return Response(body, headers=headers, media_type="application/json")
+        query = asked.query(dimensions)
+
+        def body(basis: Basis) -> Told:
+            return answers.page(query, asked.cursor, basis, fresh=asked.force_refresh)
+
+        return answers.respond(request, (query, asked.cursor), body, fresh=asked.force_refresh)
 
     @routes.get("/summary", **_example(["provider"]))
     def summary(request: Request, asked: Annotated[Grouped, Query()]) -> Response:
@@ -98,12 +91,6 @@ def router(warehouse: Warehouse, state: State | None = None) -> APIRouter:
     return routes
 
 
-def _name(query: CostQuery, version: str, unsettled: Mapping[str, date]) -> str:
-    """What names the answer to `query`: another one once the charges change, or which days are settled."""
-    asked = repr((__version__, version, unsettled, query))
-    return blake2b(asked.encode(), digest_size=16).hexdigest()
-
-
 _VALUES = {
     "date": "2026-10-01",
     "provider": "aws",
@@ -123,7 +110,8 @@ def _example(dimensions: Sequence[str]) -> dict[str, Any]:
         "totals": {"USD": "12.345678901"},
         "rows": [row],
         "provisional_from": None,
+        "next_cursor": None,
     }
     told = {"content": {"application/json": {"example": example}}, "model": Answer}
     unchanged = {"description": "The answer that If-None-Match names is still right"}
-    return {"responses": {200: told, 304: unchanged}, "response_class": Response}
+    return {"responses": {200: told, 304: unchanged}, "response_class": Response, **takes("read")}

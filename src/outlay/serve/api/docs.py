@@ -38,7 +38,7 @@ def _page(document: dict[str, Any]) -> Iterator[str]:
         for verb, operation in verbs.items():
             yield f"<h2><code>{verb.upper()} {escape(path)}</code></h2>"
             yield f"<p>{escape(operation['description'])}</p>"
-            yield from _parameters(operation.get("parameters", []))
+            yield from _parameters([*operation.get("parameters", []), *_body(operation, document)])
 
 
 def _parameters(parameters: list[dict[str, Any]]) -> Iterator[str]:
@@ -50,6 +50,16 @@ def _parameters(parameters: list[dict[str, Any]]) -> Iterator[str]:
         told = escape(each.get("description", "")) + required
         yield f"<tr><td><code>{escape(each['name'])}</code><td>{told}<td>{_choices(each['schema'])}</tr>"
     yield "</table>"
+
+
+def _body(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The fields of the JSON that an operation takes, as if they were parameters."""
+    schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    for part in (schema, *schema.get("anyOf", ())):
+        model = document["components"]["schemas"].get(part.get("$ref", "").rpartition("/")[2], {})
+        for name, field in model.get("properties", {}).items():
+            told = f"In a JSON body: {field.get('description', '')}"
+            yield {"name": name, "required": name in model.get("required", ()), "description": told, "schema": field}
 
 
 def _choices(schema: dict[str, Any]) -> str:

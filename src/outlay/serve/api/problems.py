@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
+CODES = {409: "changed", 413: "too-large", 429: "too-soon"}  # else they are called as the status is
 
 
 class Problem(BaseModel):
@@ -66,7 +67,8 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase
     nothing = f"there is nothing at {request.url.path}" if error.status_code == HTTPStatus.NOT_FOUND else None
     detail = nothing if nothing and error.detail == phrase else error.detail
-    return problem(error.status_code, phrase.lower().replace(" ", "-"), detail, error.headers)
+    code = CODES.get(error.status_code, phrase.lower().replace(" ", "-"))
+    return problem(error.status_code, code, detail, error.headers)
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -77,7 +79,9 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     """One fault of one parameter: its name, and what it may be."""
+    if error["type"] == "json_invalid":
+        return f"body: not JSON, from character {error['loc'][-1]} on"
     cause = error.get("ctx", {}).get("error")
     message = str(cause) if isinstance(cause, ValueError) else error["msg"][:1].lower() + error["msg"][1:]
-    where = ".".join(str(part) for part in error["loc"] if part != "query")
+    where = ".".join(str(part) for part in error["loc"] if part not in ("query", "path"))
     return f"{where}: {message}" if where else message

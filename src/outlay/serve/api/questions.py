@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from outlay import reports
-from outlay.core.errors import UsageError, choices
+from outlay.core.errors import UsageError
 from outlay.core.focus import provider_of
 from outlay.core.query import TAG, CostQuery, Filter, Measure
 from outlay.core.span import END_MONTH, FIRST_MONTH, Period
+from outlay.serve.api.shared import Known
 
 DEFAULT_DAYS = 30
 LIMIT_MAX = 10_000
@@ -39,7 +40,7 @@ def _iso(value: object) -> object:
 Day = Annotated[date, BeforeValidator(_iso)]
 
 
-class Question(BaseModel):
+class Question(Known):
     """What every cost endpoint can be asked. An empty value means charges without one: `service=`."""
 
     start_date: Day | None = Field(None, description="First day. Default: 30 days up to `end_date`.")
@@ -53,15 +54,8 @@ class Question(BaseModel):
     exclude: list[str] = Field([], description="Leave out credits, refunds, taxes or purchases; by commas.")
     granularity: Granularity | None = Field(None, description="One row per day or month, too.")
     limit: int = Field(LIMIT_MAX, ge=1, le=LIMIT_MAX, description="At most so many rows; totals are of all.")
+    cursor: str | None = Field(None, min_length=1, max_length=64, description="The `next_cursor` of the page before.")
     force_refresh: bool = Field(False, description="Ask the store, whatever answers are kept.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, given: Any) -> Any:
-        for name in given:
-            if name not in cls.model_fields:
-                raise ValueError(choices("parameter", name, [*cls.model_fields]))
-        return given
 
     def query(self, dimensions: Sequence[str]) -> CostQuery:
         """The question for these dimensions. Raises UsageError."""

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from outlay import history
-from outlay.core.errors import UsageError, choices
+from outlay.core.errors import UsageError
 from outlay.core.span import END_MONTH, FIRST_MONTH, Period
 from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import LIMIT_MAX, Day, words
+from outlay.serve.api.shared import Known, takes
 
 if TYPE_CHECKING:
     from outlay.state import State
@@ -29,21 +30,13 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class Asked(BaseModel):
+class Asked(Known):
     """Which restatements."""
 
     source: list[str] = Field([], description="Only of these sources, by name; repeat it or separate by commas.")
     start_date: Day | None = Field(None, description="First day that was restated. Default: all.")
     end_date: Day | None = Field(None, description="Last day that was restated, inclusive. Default: all.")
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=LIMIT_MAX, description="The newest so many.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, given: Any) -> Any:
-        for name in given:
-            if name not in cls.model_fields:
-                raise ValueError(choices("parameter", name, [*cls.model_fields]))
-        return given
 
     def days(self) -> Period:
         """The days asked for. Raises UsageError when the start comes after the end."""
@@ -77,7 +70,7 @@ def router(state: State) -> APIRouter:
     routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
     told = {"content": {"application/json": {"example": {"rows": [EXAMPLE]}}}}
 
-    @routes.get("/restatements", responses={200: told}, response_model=Restatements)
+    @routes.get("/restatements", responses={200: told}, response_model=Restatements, **takes("read"))
     def restatements(asked: Annotated[Asked, Query()]) -> dict[str, Any]:
         """Days whose billed cost came out different from what was believed before; the newest change first."""
         found = state.past.restated(words(asked.source), asked.days(), asked.limit)
