@@ -43,6 +43,7 @@ def collect(
     dry_run: bool,
 ) -> None:
     """Fetch what the clouds charge. A source that fails keeps its last good data and stops no other."""
+    from outlay.cli.judging import judge_of
     from outlay.cli.progress import Walk, progress
     from outlay.collect import plan, refresh, tidy
     from outlay.history import complete, measure
@@ -75,6 +76,8 @@ def collect(
             if any(run.error is None and not run.unchanged for run in runs) and not stop.event.is_set():
                 tidy(settings.store, state)
             measure(state, settings.collection.lookback_days, [source.name for source in sources])
+        if not stop.event.is_set():
+            judge_of(settings, state).run()
     if stop.event.is_set():
         goes_on = "; the same command goes on from here" if backfill else ""
         click.echo(f"stopped; what was stored before is kept{goes_on}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import asked_days, days_options, settings_of, split, state_of
+from outlay.cli.wiring import asked_days, days_options, settings_of, split, state_of, unsettled
 from outlay.core.errors import UsageError
 from outlay.core.query import MEASURES, TAG, CostQuery, Filter, dimension
 from outlay.core.span import Period
 
 if TYPE_CHECKING:
-    from outlay.core.settings import Settings
     from outlay.reports import Costs
 
 
@@ -100,31 +98,9 @@ def costs(
         with closing(state_of(settings)) as state:
             found = history.as_of(settings.store, state, query, moment)
     else:
-        found = history.costs(settings.store, query, _unsettled(settings))
+        found = history.costs(settings.store, query, unsettled(settings))
     write(found, form, output)
     _remarks(found)
-
-
-def _unsettled(settings: Settings) -> dict[str, date]:
-    """The first day of each source that may still change: `history.provisional_from`.
-
-    A state in a file is read as it stands: to import SQLAlchemy takes longer than the answer does.
-    """
-    url = settings.state.url.get_secret_value() if settings.state.url else ""
-    path = Path(url.removeprefix("sqlite:///").partition("?")[0])
-    if not url.startswith("sqlite:///"):
-        from outlay.history import provisional_from
-
-        with closing(state_of(settings)) as state:
-            return provisional_from(state)
-    if not path.is_file():
-        return {}
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            rows = file.execute("SELECT source, provisional_from FROM settling").fetchall()
-    except sqlite3.Error:  # made by a version that did not measure yet, or not ours to read: costs are told anyway
-        return {}
-    return {source: date.fromisoformat(day) for source, day in rows}
 
 
 def _filters(providers: tuple[str, ...], texts: tuple[str, ...]) -> tuple[Filter, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from ipaddress import ip_address
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,15 @@ from outlay.core.errors import UsageError
 
 if TYPE_CHECKING:
     from outlay.core.settings import Settings
+    from outlay.serve.access import Guard
+    from outlay.serve.schedule import Collect
+    from outlay.state import Run
 
 _HOST = click.option("--host", help="Address to listen on.  [default: api.host, 127.0.0.1]")
 _PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: api.port, 8000]")
 
 
-_INSECURE = click.option("--insecure", is_flag=True, help="Listen beyond this machine, though anybody may then read.")
+_INSECURE = click.option("--insecure", is_flag=True, help="Whoever shows no key may read, beyond this machine too.")
 
 
 @click.command("serve")
@@ -30,10 +33,11 @@ _INSECURE = click.option("--insecure", is_flag=True, help="Listen beyond this ma
 def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Dashboard, API, /metrics and scheduler in one process. Without any settings, on generated data."""
     settings = settings_of(ctx)
+    guard = _guard(settings, insecure=insecure)
     if not settings.sources:
         click.echo("no clouds in the settings: serving generated demo data (`outlay init` writes a file)", err=True)
         settings = _on_demo(settings)
-    return _serve(settings, host or settings.api.host, port, insecure=insecure)
+    return _serve(settings, host or settings.api.host, port, guard)
 
 
 @click.command("demo")
@@ -43,8 +47,8 @@ def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool
 @click.pass_context
 def demo(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """The same on generated data, without credentials."""
-    settings = _on_demo(settings_of(ctx))
-    return _serve(settings, host or settings.api.host, port, insecure=insecure)
+    settings = settings_of(ctx)
+    return _serve(_on_demo(settings), host or settings.api.host, port, _guard(settings, insecure=insecure))
 
 
 def _on_demo(settings: Settings) -> Settings:
@@ -62,50 +66,84 @@ def _on_demo(settings: Settings) -> Settings:
         sources=(load("sources", "demo")(),),
         store=load("warehouses", "lake")(path=str(folder)),
         state=StateSection(url=SecretStr(f"sqlite:///{folder}/state.db")),
+        monitoring=settings.monitoring.model_copy(update={"notifications": None}),  # nobody is told of made-up money
     )
 
 
-def _serve(settings: Settings, host: str, port: int | None, *, insecure: bool) -> int:
-    if not insecure and not _is_loopback(host):
+def _guard(settings: Settings, *, insecure: bool) -> Guard:
+    """Who may ask: whoever has a key of the settings' own state, which is opened once one is looked up."""
+    from outlay.serve.access import Guard
+
+    state = cache(lambda: state_of(settings))
+    return Guard(settings.api, lambda: state().keys, insecure=insecure)
+
+
+def _refuse_strangers(host: str, guard: Guard) -> None:
+    """Raise UsageError where others than this machine can ask, and nobody is asked for a key."""
+    from outlay.serve.access.place import is_loopback
+
+    if not guard.insecure and not is_loopback(host) and not guard.anybody():
         raise UsageError(
-            f"{host} is not this machine alone, and whoever reaches it could read all costs; say --insecure"
+            f"{host} is not this machine alone, and whoever reaches it could read all costs: make a key with"
+            " `outlay keys create`, name keys or an issuer in the settings (api.keys, api.oidc), or say --insecure"
         )
+
+
+def _serve(settings: Settings, host: str, port: int | None, guard: Guard) -> int:
+    from dataclasses import replace
+
     from outlay.cache import open_cache
+    from outlay.cache.answers import kind_of
+    from outlay.cli.judging import judge_of
     from outlay.collect import refresh, tidy
     from outlay.history import complete, measure
     from outlay.serve import app as server
     from outlay.serve import logs
+    from outlay.serve.metrics import Options
+    from outlay.state import Wish
 
+    _refuse_strangers(host, guard)
     logs.setup(settings.logging.level, settings.logging.format)
     settings.store.prepare()
     state = state_of(settings)
     section = settings.collection
-    cache = open_cache(settings)
-    ask, sources = ask_of(settings, cache), {source.name: source for source in settings.sources}
+    kept = open_cache(settings)
+    sources = {source.name: source for source in settings.sources}
+    judge = judge_of(settings, state)
 
-    def collect(name: str, stop: threading.Event) -> None:
-        complete(settings.store, state, [name])
-        refresh([sources[name]], settings.store, state, ask, stop=stop, names=[*sources])
-        measure(state, section.lookback_days, [name])
+    def wished(wish: Wish) -> Collect:
+        ask = ask_of(settings, kept, fresh=wish.fresh)
+        if wish.days:
+            ask = replace(ask, lookback_days=wish.days, backfill_days=wish.days)
+
+        def collect(name: str, stop: threading.Event) -> list[Run]:
+            complete(settings.store, state, [name])
+            runs = refresh([sources[name]], settings.store, state, ask, stop=stop, names=[*sources])
+            measure(state, section.lookback_days, [name])
+            if not stop.is_set():
+                judge.run()
+            return runs
+
+        return collect
 
     app = server.create_app(
         settings.store,
         state,
         sources=[*sources],
-        collect=collect,
+        collect=wished(Wish()),
+        wished=wished,
         schedule=section.schedule,
         tidy=lambda: tidy(settings.store, state),
         dashboard=settings.dashboard,
         workers=section.workers,
         spend_cap_usd=section.api_spend_cap_usd,
-        cache=cache,
+        cache=kept,
         cache_seconds=settings.cache.ttl,
+        shown=Options.of(settings),
+        kinds={name: kind_of(source) for name, source in sources.items()},
+        tag_keys=settings.metrics.tag_keys,
+        http=settings.api,
+        jobs=[judge.keep_on],
+        guard=guard,
     )
     return server.run(app, host, settings.api.port if port is None else port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

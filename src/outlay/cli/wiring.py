@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,6 +74,28 @@ def cache_of(settings: Settings) -> Guarded | None:
     from outlay.cache import open_cache
 
     return open_cache(settings)
+
+
+def unsettled(settings: Settings) -> dict[str, date]:
+    """The first day of each source that may still change: `history.provisional_from`.
+
+    A state in a file is read as it stands: to import SQLAlchemy takes longer than the answer does.
+    """
+    url = settings.state.url.get_secret_value() if settings.state.url else ""
+    path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if not url.startswith("sqlite:///"):
+        from outlay.history import provisional_from
+
+        with closing(state_of(settings)) as state:
+            return provisional_from(state)
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            rows = file.execute("SELECT source, provisional_from FROM settling").fetchall()
+    except sqlite3.Error:  # made by a version that did not measure yet, or not ours to read: costs are told anyway
+        return {}
+    return {source: date.fromisoformat(day) for source, day in rows}
 
 
 def ask_of(settings: Settings, cache: Guarded | None = None, *, fresh: bool = False) -> Ask:

@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,16 +22,19 @@ from starlette.middleware.gzip import GZipMiddleware
 from outlay import __version__
 from outlay.cache.queries import CachedWarehouse
 from outlay.core.errors import OutlayError
-from outlay.serve import api, cache_metrics, health, metrics
-from outlay.serve.api import problems
+from outlay.core.settings import Api
+from outlay.limited import Limited
+from outlay.serve import access, api, cache_metrics, health, metrics
+from outlay.serve.access.remembered import LimitedState
+from outlay.serve.api import bodies, problems
 from outlay.serve.requests import RequestLog
-from outlay.serve.schedule import Background, Collector
+from outlay.serve.schedule import Background, Collect, Collector
 
 if TYPE_CHECKING:
     from outlay.cache import Guarded
     from outlay.core.ports import Warehouse
     from outlay.core.settings import Dashboard
-    from outlay.state import State
+    from outlay.state import State, Wish
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ def create_app(
     state: State,
     *,
     sources: Sequence[str],
-    collect: Callable[[str, threading.Event], object],
+    collect: Collect,
     schedule: str,
     tidy: Callable[[], object] = lambda: None,
     dashboard: Dashboard | None = None,
@@ -57,19 +61,52 @@ def create_app(
     spend_cap_usd: Decimal | None = None,
     cache: Guarded | None = None,
     cache_seconds: float = 3600,
+    shown: metrics.Options | None = None,
+    kinds: Mapping[str, str] | None = None,
+    wished: Callable[[Wish], Collect] | None = None,
+    tag_keys: Sequence[str] = (),
+    http: Api | None = None,
+    jobs: Sequence[Callable[[threading.Event], object]] = (),
+    guard: access.Guard | None = None,
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
     While it runs it calls `collect` for each source at once and then by the cron expression `schedule` (UTC), in
     threads of its own, never twice at a time for one source; the event tells it to give up. See Collector.
     API and dashboard look for answers in `cache`, where each is kept for `cache_seconds`, before they ask the store.
+    `shown` is what the settings want of the metrics.
+
+    `kinds`     the kind of each source, as the API calls it too; left out, it is the source's name
+    `wished`    like `collect`, for what somebody wished
+    `tag_keys`  the tags that the API tells costs by, unless it is asked for others
+    `http`      the section of the settings about the API
+    `jobs`      what else runs in threads beside the server, until the event is set
+    `guard`     knows who may ask for what; without one everybody may do everything
     """
+    http = http or Api()
     stopping = threading.Event()
-    exposition = metrics.Exposition(warehouse, state, sources, spend_cap_usd, lambda: cache_metrics.render(cache))
-    asked = CachedWarehouse(warehouse, cache, cache_seconds) if cache else warehouse
-    collector = Collector(sources, collect, schedule, stopping, after=exposition.refresh, tidy=tidy, workers=workers)
+    counts = partial(cache_metrics.render, cache)
+    exposition = metrics.Exposition(warehouse, state, sources, spend_cap_usd, counts, options=shown)
+    # Whoever asks sees what he may: the limits are in the question before the cache sees it.
+    asked = Limited(CachedWarehouse(warehouse, cache, cache_seconds) if cache else warehouse, access.limits)
+    known = LimitedState(state, access.limits)
+    collector = Collector(
+        sources,
+        collect,
+        schedule,
+        stopping,
+        state.jobs,
+        wished=wished,
+        after=exposition.refresh,
+        tidy=tidy,
+        workers=workers,
+    )
     background = Background(
-        stopping, collector.run, lambda: exposition.keep_fresh(stopping, lambda: collector.collecting)
+        stopping,
+        collector.run,
+        collector.beat,
+        lambda: exposition.keep_fresh(stopping, lambda: collector.collecting),
+        *(partial(job, stopping) for job in jobs),
     )
 
     @asynccontextmanager
@@ -87,16 +124,20 @@ def create_app(
         redoc_url=None,
     )
     app.state.background = background
+    app.add_middleware(bodies.BodyLimit)
+    app.add_middleware(access.Access, guard=guard)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    api.allow_origins(app, http)
     app.add_middleware(RequestLog)
     problems.handle(app)
     health.mount(app, warehouse, state)
-    metrics.mount(app, exposition)
-    api.mount(app, asked, state)
+    metrics.mount(app, exposition, access.limits)
+    named = kinds or {name: name for name in sources}
+    api.mount(app, asked, known, collector, kinds=named, tag_keys=tag_keys, settings=http)
     if dashboard is not None and dashboard.enabled:
         from outlay.serve import dashboard as pages
 
-        pages.mount(app, asked, state, dashboard)
+        pages.mount(app, asked, known, dashboard)
     return app
 
 

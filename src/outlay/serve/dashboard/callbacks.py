@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -105,7 +106,8 @@ class Answer:
         days = view.days or Period.last(self.settings.default_range_days, today)
         unsettled = history.provisional_from(self.state)
         settled = sorted(unsettled.items())
-        shown = f"{self.warehouse.version()} {days} {today} {settled} {view.search}"
+        told = f"{self.warehouse.version()} {days} {today} {settled} {view.search}"
+        shown = blake2b(told.encode(errors="replace"), digest_size=16).hexdigest()  # it goes to the page, to whomever
         if shown == seen:
             return {"alert": None}
         reader = Reader(self.warehouse, view, days, today, unsettled)
