@@ -21,7 +21,6 @@ _USER = "postgres"
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "off",  # nobody needs these tables after a power cut
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "256MB",
