@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from benchmarks import indexes, ingest, processes, queries, readers, replaces, report, stores
+from benchmarks import indexes, ingest, processes, queries, readers, replaces, report, serving, stores
 from benchmarks.report import Line
 
 SIZES = {"quick": (1,), "": (1, 10), "large": (1, 10, 50)}  # millions of rows
@@ -46,6 +46,7 @@ def _lines(sizes: tuple[int, ...]) -> Iterator[Line]:
     lake, size = ingest.lake_of(sizes[-1]), f"{sizes[-1]} M"
     yield from processes.command_lines(lake, size)
     yield from replaces.lines(lake, size)
+    yield from serving.lines(lake, sizes[-1], size)
     for millions in sizes:
         shutil.rmtree(ingest.lake_of(millions))
 
