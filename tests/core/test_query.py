@@ -51,15 +51,16 @@ def squeezed(text: str) -> str:
 
 def test_the_plain_question_in_three_dialects() -> None:
     golden = """
-        SELECT billing_currency AS currency, SUM(billed_cost) AS cost,
+        SELECT billing_currency AS currency, {sum} AS cost,
         MIN(CASE WHEN provisional THEN charge_date END) AS provisional_from
         FROM charges WHERE charge_date >= {start} AND charge_date < {end}
         GROUP BY currency ORDER BY cost DESC NULLS LAST, currency
     """
     binds = (("$p0", "$p1"), ("%(p0)s", "%(p1)s"), ("{p0:Date32}", "{p1:Date32}"))
-    for dialect, (start, end) in zip(DIALECTS, binds, strict=True):
+    sums = ("SUM(billed_cost)", "SUM(billed_cost)", "SUM(toDecimal256(billed_cost, 18))")
+    for dialect, (start, end), total in zip(DIALECTS, binds, sums, strict=True):
         compiled = compile_query(PLAIN, dialect)
-        assert compiled.sql == squeezed(golden.format(start=start, end=end))
+        assert compiled.sql == squeezed(golden.format(start=start, end=end, sum=total))
         assert compiled.params == {"p0": OCTOBER.start, "p1": OCTOBER.end}
 
 
@@ -91,7 +92,7 @@ RICH_SQL = {
     ClickHouse: """
         SELECT toStartOfMonth(charge_date) AS d0, service_name AS d1,
         if(mapContains(tags, {p9:String}), tags[{p9:String}], NULL) AS d2,
-        billing_currency AS currency, SUM(effective_cost) AS cost,
+        billing_currency AS currency, SUM(toDecimal256(effective_cost, 18)) AS cost,
         MIN(CASE WHEN provisional THEN charge_date END) AS provisional_from
         FROM charges WHERE charge_date >= {p0:Date32} AND charge_date < {p1:Date32}
         AND (provider IN ({p2:String}, {p3:String}))

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from outlay.core.errors import StoreError
-from outlay.core.money import SCALE
 from outlay.core.ports import Replaced
-from outlay.core.query import MEASURES, CostQuery, compile_query
 from outlay.core.query import ClickHouse as Dialect
+from outlay.core.query import CostQuery, compile_query
 from outlay.core.span import Period, Span, next_month
 from outlay.warehouses._charges import Rows, answer_schema, identity
 from outlay.warehouses._clickhouse_schema import ABANDONED_SECONDS
@@ -184,10 +183,7 @@ class Clickhouse(BaseModel):
         for _ in range(ASKED_TIMES):
             cuts = self._cuts(query.days)
             compiled = compile_query(query, Dialect(), cuts, self._tables.name("charges"))
-            # A sum of 38 digits that has become too long for them starts again from the least, and nobody is told.
-            money = MEASURES[query.measure]
-            sql = compiled.sql.replace(f"SUM({money})", f"SUM(toDecimal256({money}, {SCALE}))")
-            answer = self._server().ask(sql, compiled.params)
+            answer = self._server().ask(compiled.sql, compiled.params)
             if cuts == self._cuts(query.days):
                 return answer
         raise Trouble("a source got other cuts of its money all the time; try again")
