@@ -67,6 +67,7 @@ class Lake(BaseModel):
 
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _table: Any = PrivateAttr(default=None)
+    _id: str = PrivateAttr(default="")  # of the table, for as long as it is open
     _known: Snapshot | None = PrivateAttr(default=None)
     _duck: Any = PrivateAttr(default=None)
 
@@ -86,7 +87,7 @@ class Lake(BaseModel):
         """The table's id and the number of its newest commit; '' while there is none."""
         with self._reported("read"):
             snapshot = self._snapshot()
-            return "" if snapshot.version < 0 else f"{self._table.metadata().id}.{snapshot.version}"
+            return "" if snapshot.version < 0 else f"{self._id}.{snapshot.version}"
 
     def replace(self, span: Span, rows: Iterable[pa.RecordBatch]) -> Replaced:
         """One commit: the files with the span's old rows out, the files with its new ones in."""
@@ -185,6 +186,7 @@ class Lake(BaseModel):
                     if not create:
                         return None
                     self._table = create_table(self._root, options, self.keep_days)
+                self._id = str(self._table.metadata().id)
             return self._table
 
     def query_as_of(self, query: CostQuery, moment: datetime) -> pa.Table | None:
