@@ -20,7 +20,7 @@ from outlay.state.database import Database, aware, naive, storable
 from outlay.state.deliveries import Deliveries
 from outlay.state.jobs import Job, Jobs, Wish
 from outlay.state.keys import Key, Keys
-from outlay.state.ledgered import Past, Settling, entries
+from outlay.state.ledgered import Past, Settling, entries, restatement
 from outlay.state.measured import Measured
 from outlay.state.records import Freshness, Restatement, Run
 from outlay.state.tables import COVERAGE, RESTATEMENTS, RUNS
@@ -114,17 +114,7 @@ class State:
             query = query.where(RESTATEMENTS.c.source == source)
         if not first:
             query = query.where(RESTATEMENTS.c.before.is_not(None))
-        return [
-            Restatement(
-                aware(row.observed_at),
-                row.source,
-                row.day,
-                row.currency,
-                None if row.before is None else Decimal(row.before),
-                Decimal(row.after),
-            )
-            for row in self._database.read(query)
-        ]
+        return [restatement(row) for row in self._database.read(query)]
 
     def freshness(self) -> list[Freshness]:
         """How fresh every source ever collected is, by name."""

@@ -87,17 +87,13 @@ class Past:
         self._database.write(write)
 
     def _read(self, query: Any) -> list[Restatement]:
-        return [
-            Restatement(
-                aware(row.observed_at),
-                row.source,
-                row.day,
-                row.currency,
-                None if row.before is None else Decimal(row.before),
-                Decimal(row.after),
-            )
-            for row in self._database.read(query)
-        ]
+        return [restatement(row) for row in self._database.read(query)]
+
+
+def restatement(row: sa.Row[Any]) -> Restatement:
+    """A row of the ledger."""
+    before = None if row.before is None else Decimal(row.before)
+    return Restatement(aware(row.observed_at), row.source, row.day, row.currency, before, Decimal(row.after))
 
 
 def entries(source: str, changes: Iterable[DayChange]) -> list[dict[str, Any]]:
