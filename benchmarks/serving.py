@@ -115,7 +115,9 @@ def _once(port: int, path: str, headers: dict[str, str]) -> float:
 @contextmanager
 def _server(lake: Path, collected: Path) -> Iterator[int]:
     """`outlay serve` over a lake, collecting one more big bill, which it does not come to store."""
-    port = _free_port()
+    from tests.servers import free_port
+
+    port = free_port()
     settings = {
         "clouds": {"files": {"name": "again", "path": str(collected)}},
         "store": {"path": str(lake)},
@@ -158,15 +160,6 @@ def _wait_for(port: int, path: str) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 # -- in the child ------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+
+from tests.servers import free_port
 
 _SERVERS = Path("/usr/lib/postgresql")
 _USER = "postgres"
@@ -63,7 +64,7 @@ def postgres_server() -> Iterator[Server]:
         if os.geteuid() == 0:  # whom PostgreSQL does not run as
             account = pwd.getpwnam(_USER)
             os.chown(folder, account.pw_uid, account.pw_gid)
-        server = Server(_free_port(), folder, _binaries())
+        server = Server(free_port(), folder, _binaries())
         initdb = [str(server.binaries / "initdb"), "-D", str(folder / "data"), "-U", _USER, "-A", "trust", "--no-sync"]
         _run([*initdb, "-E", "UTF8", "--locale=C.UTF-8"])
         server.control("start")
@@ -91,10 +92,3 @@ def _run(command: Sequence[str]) -> None:
         if done.returncode:
             said.seek(0)
             raise RuntimeError(f"{Path(command[0]).name} failed: {said.read()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

@@ -16,6 +16,8 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from tests.servers import free_port
+
 START_SECONDS_MAX = 20
 STARTS = 5  # a port that was free may be taken by the time the server wants it
 
@@ -88,7 +90,7 @@ def promtool(*arguments: str, cwd: Path | None = None, stdin: bytes = b"") -> st
 @contextmanager
 def _server(name: str, options: Sequence[str], ready: Callable[[int], str] | None) -> Iterator[str]:
     for _ in range(STARTS):
-        port = _free_port()
+        port = free_port()
         command = [_program(name), *options, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -135,10 +137,3 @@ def _in_time(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> b
             pass
         time.sleep(0.02)
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
+
+from tests.servers import free_port
 
 PASSWORD = "open:sesame/and+more"
 QUOTED = "open%3Asesame%2Fand%2Bmore"
@@ -27,7 +28,7 @@ class RedisServer:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         for _ in range(STARTS):
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             if self.start():
                 return
             self.port = 0
@@ -90,10 +91,3 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
     finally:
         server.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
