@@ -1,8 +1,8 @@
 """The server under load: /metrics with many series, answers of the API, and health beside 200 clients.
 
 All of it while a collection runs that does not come to its end. The peer of /metrics is prometheus_client's own
-endpoint with as many series. As a child process: `python -m benchmarks.serving bare SERIES` is that peer, and prints
-its port.
+endpoint with as many series, scraped beside the same collection. As a child process: `python -m benchmarks.serving
+bare SERIES` is that peer, and prints its port.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from statistics import quantiles
 from typing import Any
 
 from benchmarks.bills import LAST_DAY, THIRTY_DAYS, bill
+from benchmarks.processes import OUTLAY
 from benchmarks.report import Line, ratio_to_limit
 
 SERIES = 20_000
@@ -40,13 +41,13 @@ SUMMARY = f"/api/v1/costs/summary?start_date={THIRTY_DAYS.start}&end_date={LAST_
 
 def lines(lake: Path, millions: int, size: str) -> Iterator[Line]:
     """How fast the server of a lake answers while it collects."""
-    with _peer() as port:
-        bare = _times(port, "/metrics", PEER_SCRAPES, {})
+    with _peer() as peer, _server(lake, bill(millions, "csv.gz")) as port:
+        for how, headers in (("", {}), (" as gzip", GZIP)):
+            ours = _times(port, "/metrics", SCRAPES, headers)
+            bare = _times(peer, "/metrics", PEER_SCRAPES, headers)
+            for share, at in (("p50", 49), ("p99", 98)):
+                yield _faster(f"/metrics{how}, {SERIES:,} series, {share}", ours[at], bare[at])
     with _server(lake, bill(millions, "csv.gz")) as port:
-        plain, zipped = _times(port, "/metrics", SCRAPES, {}), _times(port, "/metrics", SCRAPES, GZIP)
-        for share, at in (("p50", 49), ("p99", 98)):
-            yield _faster(f"/metrics, {SERIES:,} series, {share}", plain[at], bare[at])
-            yield _faster(f"/metrics as gzip, {SERIES:,} series, {share}", zipped[at], bare[at])
         yield from _cold_and_warm(port, size)
         yield from _wrk(port, size)
         yield from _health(port, size)
@@ -128,8 +129,7 @@ def _server(lake: Path, collected: Path) -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="outlay-serving-") as folder:
         file = Path(folder) / "outlay.yaml"
         file.write_text(json.dumps(settings), encoding="utf-8")
-        command = [sys.executable, "-c", "from outlay.cli import main; main()", "--config", str(file), "serve"]
-        with subprocess.Popen(command, cwd=folder) as process:
+        with subprocess.Popen([OUTLAY, "--config", str(file), "serve"], cwd=folder) as process:
             try:
                 _wait_for(port, "/metrics")
                 yield port

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -119,6 +121,20 @@ def test_a_slow_source_delays_no_other_and_is_not_started_twice(jobs: Jobs, capl
     assert len(tidied) >= 3  # after each turn but the first, whose last source is the slow one
     assert "still collecting from the turn before: slow" in caplog.text
     assert background.stop(5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_collections_have_the_processor_after_all_others(jobs: Jobs) -> None:
+    seen: list[int] = []
+
+    def collect(_source: str, stopping: threading.Event) -> None:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        stopping.set()  # the collector's own: `run` ends
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    Collector(["one"], collect, "* * * * *", threading.Event(), jobs).run()
+
+    assert seen[0] > before == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_background_does_not_wait_for_what_does_not_stop() -> None:
