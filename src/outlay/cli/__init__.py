@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("keys", "Create, list and revoke API keys."),
     "serve": ("serve", "Dashboard, API, /metrics and scheduler in one process."),
     "demo": ("serve", "The same on generated data, without credentials."),
+    "exporter": ("serve", "/metrics and scheduler alone."),
+    "api": ("serve", "The API alone."),
+    "dashboard": ("serve", "The dashboard alone."),
 }
 
 

@@ -1,8 +1,9 @@
-"""`outlay serve` and `outlay demo`: wire the server."""
+"""`outlay serve`, its parts alone, and `outlay demo`: wire the server."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _HOST = click.option("--host", help="Address to listen on.  [default: api.host, 127.0.0.1]")
 _PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: api.port, 8000]")
-
-
 _INSECURE = click.option("--insecure", is_flag=True, help="Whoever shows no key may read, beyond this machine too.")
 
 
@@ -37,7 +36,45 @@ def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool
     if not settings.sources:
         click.echo("no clouds in the settings: serving generated demo data (`outlay init` writes a file)", err=True)
         settings = _on_demo(settings)
-    return _serve(settings, host or settings.api.host, port, guard)
+    return _serve(settings, host, port, guard)
+
+
+@click.command("exporter")
+@_HOST
+@_PORT
+@_INSECURE
+@click.pass_context
+def exporter(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
+    """Collect by the schedule, and serve /metrics alone."""
+    settings = _with_sources(settings_of(ctx))
+    return _serve(settings, host, port, _guard(settings, insecure=insecure), parts=("metrics",))
+
+
+@click.command("api")
+@_HOST
+@_PORT
+@_INSECURE
+@click.pass_context
+def api(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
+    """Serve the REST API alone: it collects what it is asked for, and never by itself."""
+    settings = settings_of(ctx)
+    return _serve(settings, host, port, _guard(settings, insecure=insecure), parts=("api",), by_itself=False)
+
+
+@click.command("dashboard")
+@click.option("--host", help="Address to listen on.  [default: dashboard.host, 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: dashboard.port, 8050]")
+@_INSECURE
+@click.pass_context
+def dashboard(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
+    """Serve the dashboard alone, on what others collect."""
+    settings = settings_of(ctx)
+    section = settings.dashboard
+    if not section.enabled:
+        raise UsageError("dashboard.enabled is false in the settings")
+    guard = _guard(settings, insecure=insecure)
+    place = host or section.host, section.port if port is None else port
+    return _serve(settings, *place, guard, parts=("dashboard",), by_itself=False)
 
 
 @click.command("demo")
@@ -48,7 +85,14 @@ def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool
 def demo(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """The same on generated data, without credentials."""
     settings = settings_of(ctx)
-    return _serve(_on_demo(settings), host or settings.api.host, port, _guard(settings, insecure=insecure))
+    return _serve(_on_demo(settings), host, port, _guard(settings, insecure=insecure))
+
+
+def _with_sources(settings: Settings) -> Settings:
+    """The same settings. Raises UsageError when there is nothing to collect."""
+    if not settings.sources:
+        raise UsageError("no clouds in the settings: `outlay init` writes a file, `outlay demo` shows generated data")
+    return settings
 
 
 def _on_demo(settings: Settings) -> Settings:
@@ -89,7 +133,16 @@ def _refuse_strangers(host: str, guard: Guard) -> None:
         )
 
 
-def _serve(settings: Settings, host: str, port: int | None, guard: Guard) -> int:
+def _serve(
+    settings: Settings,
+    host: str | None,
+    port: int | None,
+    guard: Guard,
+    *,
+    parts: Collection[str] = ("dashboard", "api", "metrics"),
+    by_itself: bool = True,
+) -> int:
+    """Serve these parts. `by_itself`: collect by the schedule, and judge what was collected."""
     from dataclasses import replace
 
     from outlay.cache import open_cache
@@ -102,6 +155,7 @@ def _serve(settings: Settings, host: str, port: int | None, guard: Guard) -> int
     from outlay.serve.metrics import Options
     from outlay.state import Wish
 
+    host = host or settings.api.host
     _refuse_strangers(host, guard)
     logs.setup(settings.logging.level, settings.logging.format)
     settings.store.prepare()
@@ -132,7 +186,7 @@ def _serve(settings: Settings, host: str, port: int | None, guard: Guard) -> int
         sources=[*sources],
         collect=wished(Wish()),
         wished=wished,
-        schedule=section.schedule,
+        schedule=section.schedule if by_itself else None,
         tidy=lambda: tidy(settings.store, state),
         dashboard=settings.dashboard,
         workers=section.workers,
@@ -143,7 +197,8 @@ def _serve(settings: Settings, host: str, port: int | None, guard: Guard) -> int
         kinds={name: kind_of(source) for name, source in sources.items()},
         tag_keys=settings.metrics.tag_keys,
         http=settings.api,
-        jobs=[judge.keep_on],
+        jobs=[judge.keep_on] if by_itself else [],
         guard=guard,
+        parts=parts,
     )
     return server.run(app, host, settings.api.port if port is None else port)

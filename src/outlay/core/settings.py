@@ -33,6 +33,13 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#@*]+")
+_SERVER = re.compile(r"https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*(/[A-Za-z0-9._~%/-]*)?")
+
+
+def _of_server(url: str) -> str:
+    if not url.isascii() or not _SERVER.fullmatch(url):
+        raise ValueError("should be a URL such as https://costs.example.com, without a user, ? and #")
+    return url.rstrip("/")
 
 
 def _is_cron(expression: str) -> str:
@@ -132,9 +139,11 @@ class Collection(Section):
 
 
 class Dashboard(Section):
-    """What the dashboard shows at first; `refresh_interval` is in seconds."""
+    """What the dashboard shows at first, and where it listens alone; `refresh_interval` is in seconds."""
 
     enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8050, ge=0, le=65535)
     auto_refresh: bool = True
     refresh_interval: int = Field(300, ge=1)
     default_range_days: int = Field(30, ge=1)
@@ -144,6 +153,7 @@ class Dashboard(Section):
 class Api(Section):
     """Where the server listens, and who may ask; port 0 is any free one.
 
+    `public_url`             where people reach it: what links in alerts begin with
     `open_loopback`          whoever asks on this machine itself needs no key
     `cors_origins`           whose pages may ask from a browser
     `force_refresh_seconds`  between two askings of the same that go round all that is kept
@@ -153,6 +163,7 @@ class Api(Section):
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
+    public_url: Annotated[str, AfterValidator(_of_server)] | None = None
     open_loopback: bool = True
     keys: tuple[ApiKey, ...] = ()
     oidc: Oidc | None = None

@@ -1,4 +1,4 @@
-"""The server: API, /metrics, health and dashboard in one process that also collects."""
+"""The server: API, /metrics, health and dashboard in one process that also collects; or some of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PARTS = {"dashboard": "dashboard at /", "api": "API at /docs", "metrics": "Prometheus at /metrics"}
 GRACE_SECONDS = 10  # how long requests in flight have to finish once we are told to stop
 ABANDON_SECONDS = 2  # how long a running collection has
 
@@ -54,7 +55,7 @@ def create_app(
     *,
     sources: Sequence[str],
     collect: Collect,
-    schedule: str,
+    schedule: str | None,
     tidy: Callable[[], object] = lambda: None,
     dashboard: Dashboard | None = None,
     workers: int = 8,
@@ -68,11 +69,13 @@ def create_app(
     http: Api | None = None,
     jobs: Sequence[Callable[[threading.Event], object]] = (),
     guard: access.Guard | None = None,
+    parts: Collection[str] = tuple(PARTS),
 ) -> FastAPI:
     """The app over a prepared warehouse.
 
     While it runs it calls `collect` for each source at once and then by the cron expression `schedule` (UTC), in
-    threads of its own, never twice at a time for one source; the event tells it to give up. See Collector.
+    threads of its own, never twice at a time for one source; the event tells it to give up. Without a schedule it
+    collects what it is asked for alone. See Collector.
     API and dashboard look for answers in `cache`, where each is kept for `cache_seconds`, before they ask the store.
     `shown` is what the settings want of the metrics.
 
@@ -82,6 +85,7 @@ def create_app(
     `http`      the section of the settings about the API
     `jobs`      what else runs in threads beside the server, until the event is set
     `guard`     knows who may ask for what; without one everybody may do everything
+    `parts`     which of PARTS it has; health it always has
     """
     http = http or Api()
     stopping = threading.Event()
@@ -97,17 +101,14 @@ def create_app(
         stopping,
         state.jobs,
         wished=wished,
-        after=exposition.refresh,
+        after=exposition.refresh if "metrics" in parts else lambda: None,
         tidy=tidy,
         workers=workers,
     )
-    background = Background(
-        stopping,
-        collector.run,
-        collector.beat,
-        lambda: exposition.keep_fresh(stopping, lambda: collector.collecting),
-        *(partial(job, stopping) for job in jobs),
-    )
+    own = [collector.run, collector.beat]
+    if "metrics" in parts:
+        own.append(lambda: exposition.keep_fresh(stopping, lambda: collector.collecting))
+    background = Background(stopping, *own, *(partial(job, stopping) for job in jobs))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -123,7 +124,7 @@ def create_app(
         docs_url=None,  # FastAPI's own page loads its scripts from elsewhere; ours is in api/docs.py
         redoc_url=None,
     )
-    app.state.background = background
+    app.state.background, app.state.parts = background, parts
     app.add_middleware(bodies.BodyLimit)
     app.add_middleware(access.Access, guard=guard)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
@@ -131,10 +132,12 @@ def create_app(
     app.add_middleware(RequestLog)
     problems.handle(app)
     health.mount(app, warehouse, state)
-    metrics.mount(app, exposition, access.limits)
-    named = kinds or {name: name for name in sources}
-    api.mount(app, asked, known, collector, kinds=named, tag_keys=tag_keys, settings=http)
-    if dashboard is not None and dashboard.enabled:
+    if "metrics" in parts:
+        metrics.mount(app, exposition, access.limits)
+    if "api" in parts:
+        named = kinds or {name: name for name in sources}
+        api.mount(app, asked, known, collector, kinds=named, tag_keys=tag_keys, settings=http)
+    if "dashboard" in parts and dashboard is not None and dashboard.enabled:
         from outlay.serve import dashboard as pages
 
         pages.mount(app, asked, known, dashboard)
@@ -153,7 +156,8 @@ def run(app: FastAPI, host: str, port: int, *, grace_seconds: int = GRACE_SECOND
             # Told to stop before the server listens to signals; and at its end it raises those it took once
             # more, whose usual handlers would end us as failed.
             signal.signal(each, server.handle_exit)
-    log.info("serving on %s: dashboard at /, API at /docs, Prometheus at /metrics", _url(listening))
+    there = ", ".join(place for part, place in PARTS.items() if part in app.state.parts)
+    log.info("serving on %s: %s", _url(listening), there)
     server.run(sockets=[listening])
     log.info("stopped")
     if not (app.state.background.stop(0) and _alone(ABANDON_SECONDS)):

@@ -59,6 +59,8 @@ class _Outcome:
 class Collector:
     """Collects all `sources` at once and then by `schedule`, until `stopping` is set; and any when it is asked for.
 
+    Without a schedule only then.
+
     Each collection is a job, of a source one at a time, over all processes of a state. A source that still runs when
     its next turn comes is left out of that turn, and no other waits for it.
 
@@ -73,7 +75,7 @@ class Collector:
         self,
         sources: Sequence[str],
         collect: Collect,
-        schedule: str,
+        schedule: str | None,
         stopping: threading.Event,
         jobs: Jobs,
         *,
@@ -101,13 +103,17 @@ class Collector:
     def run(self) -> None:
         """Collect until told to stop."""
         self._told(lambda: self._jobs.recover(self._process))
+        if self._schedule is None:
+            self._stopping.wait()
         while not self._stopping.is_set():
             self._turn()
-            due = next(CronSim(self._schedule, datetime.now(UTC)))
-            while (left := (due - datetime.now(UTC)).total_seconds()) > 0:
-                if self._stopping.wait(min(left, NAP_SECONDS)):
-                    break
+            self._wait(next(CronSim(str(self._schedule), datetime.now(UTC))))
         self._pool.shutdown(cancel_futures=True)
+
+    def _wait(self, due: datetime) -> None:
+        while (left := (due - datetime.now(UTC)).total_seconds()) > 0:
+            if self._stopping.wait(min(left, NAP_SECONDS)):
+                return
 
     def beat(self) -> None:
         """Tell that the jobs of this process go on, until told to stop: other processes leave their sources alone."""
