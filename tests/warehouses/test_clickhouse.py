@@ -18,10 +18,11 @@ from outlay.core.errors import StoreError
 from outlay.core.ports import DayChange, Replaced
 from outlay.core.query import CostQuery, Filter
 from outlay.core.span import Period, Span, next_month
-from outlay.warehouses import _clickhouse_server, _clickhouse_swap, clickhouse
-from outlay.warehouses._clickhouse_swap import Months
-from outlay.warehouses._clickhouse_tables import INCOMING, READY, STAGE, Tables
-from outlay.warehouses.clickhouse import Clickhouse
+from outlay.warehouses import clickhouse
+from outlay.warehouses.clickhouse import Clickhouse, swap
+from outlay.warehouses.clickhouse.server import Server
+from outlay.warehouses.clickhouse.swap import Months
+from outlay.warehouses.clickhouse.tables import INCOMING, READY, STAGE, Tables
 from tests.charges import charge, midnight, put
 from tests.contracts.model import answer, unread
 from tests.servers_clickhouse import in_process
@@ -158,10 +159,10 @@ def test_who_died_as_he_was_about_to_swap_is_outlived(
     store: Clickhouse, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, [charge(DAY, "1")])
-    monkeypatch.setattr(_clickhouse_swap, "PATIENCE", 0.05)
+    monkeypatch.setattr(swap, "PATIENCE", 0.05)
     died: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setattr(_clickhouse_server.Server, "drop", lambda self, table: died.append(table))
+        patched.setattr(Server, "drop", lambda self, table: died.append(table))
         put(store, [charge(DAY, "2")])
     assert any(READY in table for table in died)
     assert any(name.startswith(READY) for name in tables(client))
@@ -172,16 +173,16 @@ def test_who_died_as_he_was_about_to_swap_is_outlived(
 
 def test_who_was_taken_for_dead_begins_anew(store: Clickhouse, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, [charge(DAY, "1"), charge(NEXT, "1")])
-    do = _clickhouse_server.Server.do
+    do = Server.do
     dropped: list[str] = []
 
-    def slow(self: _clickhouse_server.Server, sql: str, params: Any = None) -> None:
+    def slow(self: Server, sql: str, params: Any = None) -> None:
         if "REPLACE PARTITION" in sql and not dropped:
             dropped.append(sql)
             do(self, f"DROP TABLE {sql.rpartition(' ')[2]} SYNC")
         do(self, sql, params)
 
-    monkeypatch.setattr(_clickhouse_server.Server, "do", slow)
+    monkeypatch.setattr(Server, "do", slow)
     told = store.replace(of_day(NEXT), [focus.batch([charge(NEXT, "2")])])
     assert dropped
     assert told.changes == [DayChange(NEXT, "USD", Decimal(1), Decimal(2))]
@@ -265,14 +266,14 @@ def test_a_cut_that_comes_while_a_question_is_answered_is_not_counted_twice(
     store: Clickhouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, [charge(DAY, "10", cut="service")])
-    ask = _clickhouse_server.Server.ask
+    ask = Server.ask
     came: list[bool] = []
 
-    def late(self: _clickhouse_server.Server, sql: str, params: Any = None) -> pa.Table:
+    def late(self: Server, sql: str, params: Any = None) -> pa.Table:
         if "AS cost" in sql and not came:
             came.append(True)
             put(reopened(store), [charge(DAY, "10", cut="service"), charge(DAY, "10", cut="tag:team")])
         return ask(self, sql, params)
 
-    monkeypatch.setattr(_clickhouse_server.Server, "ask", late)
+    monkeypatch.setattr(Server, "ask", late)
     assert answer(store, CostQuery(YEAR, (), (Filter("source", ("prod",)),))) == {(): 10}

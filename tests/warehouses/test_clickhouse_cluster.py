@@ -16,8 +16,8 @@ import pytest
 from outlay.core import focus
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
-from outlay.warehouses._clickhouse_tables import Tables
 from outlay.warehouses.clickhouse import Clickhouse
+from outlay.warehouses.clickhouse.tables import Tables
 from tests.charges import charge, put
 from tests.contracts.model import answer, unread
 from tests.servers_clickhouse import CLUSTER, clickhouse_server, in_process

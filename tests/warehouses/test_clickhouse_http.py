@@ -14,7 +14,6 @@ import pytest
 from outlay.core.errors import StoreError
 from outlay.core.query import CostQuery
 from outlay.core.span import Period
-from outlay.warehouses import _clickhouse_server
 from outlay.warehouses.clickhouse import Clickhouse
 from tests.charges import charge, put
 from tests.contracts.model import answer
@@ -107,5 +106,5 @@ def test_a_server_that_speaks_no_tls(server: Server) -> None:
 
 
 def test_a_server_that_is_too_old(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_clickhouse_server, "OLDEST", (99, 3))
+    monkeypatch.setattr("outlay.warehouses.clickhouse.server.OLDEST", (99, 3))
     refused(at(server.url("x")), r"ClickHouse 2\d\.[\d.]+ is too old: it takes 99\.3 or newer")

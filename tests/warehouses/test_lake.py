@@ -23,8 +23,7 @@ from outlay.core.errors import StoreError
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
 from outlay.objects import plain
-from outlay.warehouses import _parquet
-from outlay.warehouses.lake import Lake
+from outlay.warehouses.lake import Lake, parquet
 from tests.charges import charge, put
 from tests.contracts.model import answer, unread
 from tests.contracts.stores import Store
@@ -130,8 +129,8 @@ def test_of_a_librarys_error_the_sentence_and_the_cause_are_told() -> None:
 
 
 def test_a_replace_that_fails_leaves_no_file_behind(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_parquet, "ROWS_PER_GROUP", 2)
-    monkeypatch.setattr(_parquet, "ROWS_PER_FILE", 4)
+    monkeypatch.setattr(parquet, "ROWS_PER_GROUP", 2)
+    monkeypatch.setattr(parquet, "ROWS_PER_FILE", 4)
     put(lake, [charge(FIRST, "1")])
     before = files(lake)
 
@@ -146,8 +145,8 @@ def test_a_replace_that_fails_leaves_no_file_behind(lake: Lake, monkeypatch: pyt
 
 
 def test_rows_beyond_one_file_are_many_files_and_one_replace(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_parquet, "ROWS_PER_GROUP", 8)
-    monkeypatch.setattr(_parquet, "ROWS_PER_FILE", 16)
+    monkeypatch.setattr(parquet, "ROWS_PER_GROUP", 8)
+    monkeypatch.setattr(parquet, "ROWS_PER_FILE", 16)
     rows = [charge(FIRST + i % 60 * DAY, "0.5", cut="ab"[i // 60 % 2]) for i in range(300)]
     span = Span.of_everything("prod", "one")
     done = lake.replace(span, (focus.batch(rows[i : i + 7]) for i in range(0, 300, 7)))

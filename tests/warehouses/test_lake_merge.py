@@ -11,8 +11,7 @@ import pytest
 from outlay.core import focus
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span
-from outlay.warehouses import _delta
-from outlay.warehouses.lake import Lake
+from outlay.warehouses.lake import Lake, delta
 from tests.charges import charge, midnight
 
 SEPTEMBER = Period(date(2026, 9, 1), date(2026, 10, 1))
@@ -37,7 +36,7 @@ def test_a_merge_between_a_writers_look_and_its_commit_counts_nothing_twice(
         _replace(lake, day, "1")
     assert len(list(tmp_path.rglob("days-*.parquet"))) == 11
 
-    real = _delta.commit
+    real = delta.commit
 
     def late(*args: object) -> None:
         monkeypatch.setattr("outlay.warehouses.lake.commit", real)

@@ -23,7 +23,7 @@ from tests.charges import charge, put
 from tests.servers_postgres import Server
 
 DOCS = Path(__file__).parents[2] / "docs" / "stores" / "postgres.md"
-MIGRATION = Path(module.__file__).with_name("_postgres_migrations") / "versions" / "v0001_charges.py"
+MIGRATION = Path(module.__file__).with_name("migrations") / "versions" / "v0001_charges.py"
 DAY, NEXT = date(2026, 10, 3), date(2026, 10, 4)
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 MONTH = Span("prod", OCTOBER)

@@ -13,8 +13,7 @@ import pytest
 from outlay.core import focus
 from outlay.core.query import CostQuery, Filter
 from outlay.core.span import Period, Span, next_month
-from outlay.warehouses import _postgres_answer, _postgres_sums
-from outlay.warehouses.postgres import Postgres
+from outlay.warehouses.postgres import Postgres, answers, sums
 from tests.charges import charge
 from tests.contracts.model import answer
 from tests.servers_postgres import Server
@@ -62,7 +61,7 @@ class Explained:
 
 def plan_of(connection: Connection, query: CostQuery) -> str:
     explained = Explained(connection)
-    assert _postgres_answer.answer(explained, query)  # type: ignore[arg-type] # as much of one as it takes
+    assert answers.answer(explained, query)  # type: ignore[arg-type] # as much of one as it takes
     return list(explained.plans.values())[-1]
 
 
@@ -96,11 +95,9 @@ def test_30_days_of_anything_else_read_the_partitions_of_their_months_alone(
 
 
 def test_days_are_replaced_by_the_index_of_their_partition(connection: Connection) -> None:
-    part = _postgres_sums.Part.of(
-        Span.of_days("prod", Period(date(2026, 10, 3), date(2026, 10, 5))), [date(2026, 10, 1)]
-    )
+    part = sums.Part.of(Span.of_days("prod", Period(date(2026, 10, 3), date(2026, 10, 5))), [date(2026, 10, 1)])
     explained = Explained(connection)
-    _postgres_sums.clear(explained, part)  # type: ignore[arg-type] # as much of one as it takes
+    sums.clear(explained, part)  # type: ignore[arg-type] # as much of one as it takes
     charges, by_day, days = explained.plans.values()
     assert tables(charges) == {"charges", "charges_2026_10"}
     assert "charges_2026_10_source_charge_date_idx" in charges

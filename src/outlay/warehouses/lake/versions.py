@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outlay.core.span import Period
 from outlay.objects import filesystem, is_remote
-from outlay.warehouses._snapshot import DataFile, Snapshot
+from outlay.warehouses.lake.snapshot import DataFile, Snapshot
 
 
 def snapshot_at(root: str, options: Mapping[str, str], moment: datetime) -> Snapshot | None:

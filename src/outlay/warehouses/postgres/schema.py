@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlay.core.span import next_month
-from outlay.warehouses._postgres_connections import Connections, Trouble, exists, lock
-from outlay.warehouses._postgres_older import carry_over, make_room
-from outlay.warehouses._postgres_sums import write_costs
+from outlay.warehouses.postgres.connections import Connections, Trouble, exists, lock
+from outlay.warehouses.postgres.older import carry_over, make_room
+from outlay.warehouses.postgres.sums import write_costs
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
-HEAD = "0001"  # the newest of the versions in _postgres_migrations
+HEAD = "0001"  # the newest of migrations/versions
 VERSIONS = "outlay_schema"  # Alembic's table
 OLDEST_SERVER = 13
 DEAD_ROWS = 1000  # and a twentieth of all: then room is worth freeing
-_MIGRATIONS = Path(__file__).with_name("_postgres_migrations")
+_MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def make_ready(connections: Connections, rates: Mapping[str, Decimal]) -> None:

@@ -14,8 +14,8 @@ from outlay.core import focus
 from outlay.core.money import PRECISION, SCALE
 from outlay.core.span import Span
 from outlay.warehouses._charges import by_month, check
-from outlay.warehouses._clickhouse_server import Server, Trouble
-from outlay.warehouses._clickhouse_tables import HAS_TAGS, INCOMING, LOAD, Tables
+from outlay.warehouses.clickhouse.server import Server, Trouble
+from outlay.warehouses.clickhouse.tables import HAS_TAGS, INCOMING, LOAD, Tables
 
 if TYPE_CHECKING:
     import pyarrow as pa

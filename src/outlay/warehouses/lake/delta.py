@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from outlay.core import focus
-from outlay.warehouses._snapshot import DataFile
+from outlay.warehouses.lake.snapshot import DataFile
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

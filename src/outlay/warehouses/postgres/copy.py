@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
 ROWS_PER_COPY = 16_384
 WAITING_BYTES = 64 << 20  # of rows that wait for their COPY to fill, over all months

@@ -24,9 +24,9 @@ from outlay.core.money import totals
 from outlay.core.query import DIMENSIONS
 from outlay.core.span import Period
 from outlay.warehouses._charges import Days
-from outlay.warehouses._clickhouse_load import Incoming, Line
-from outlay.warehouses._clickhouse_server import Server, Trouble, errors, is_missing
-from outlay.warehouses._clickhouse_tables import LOAD, READY, STAGE, STORED, Tables
+from outlay.warehouses.clickhouse.load import Incoming, Line
+from outlay.warehouses.clickhouse.server import Server, Trouble, errors, is_missing
+from outlay.warehouses.clickhouse.tables import LOAD, READY, STAGE, STORED, Tables
 
 ATTEMPTS = 100
 # How long a swap that another has announced may take, in seconds, before he is taken for dead.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from outlay.warehouses._postgres_connections import Trouble, exists
+from outlay.warehouses.postgres.connections import Trouble, exists
 
 if TYPE_CHECKING:
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
 OURS = ("charges", "charges_by_day", "charge_days", "charges_revision", "usd_rates", "cloud_costs_left_out")
 SHARED = ("cloud_costs", "daily_cost_summary", "service_cost_summary")  # names that cost aggregators use, too

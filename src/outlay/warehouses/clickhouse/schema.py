@@ -6,8 +6,8 @@ import time
 from hashlib import blake2b
 from typing import Any
 
-from outlay.warehouses._clickhouse_server import Server, Trouble, errors
-from outlay.warehouses._clickhouse_tables import INCOMING, LOAD, READY, STAGE, Tables
+from outlay.warehouses.clickhouse.server import Server, Trouble, errors
+from outlay.warehouses.clickhouse.tables import INCOMING, LOAD, READY, STAGE, Tables
 
 # A table that a writer left behind has had no new rows for so long, in seconds.
 ABANDONED_SECONDS = 6 * 3600

@@ -18,9 +18,9 @@ from outlay.core.query import ClickHouse as Dialect
 from outlay.core.query import CostQuery, compile_query
 from outlay.core.span import Period, Span, next_month
 from outlay.warehouses._charges import Rows, answer_schema, identity
-from outlay.warehouses._clickhouse_schema import ABANDONED_SECONDS
-from outlay.warehouses._clickhouse_server import Address, Server, Trouble, errors, is_missing, plain
-from outlay.warehouses._clickhouse_tables import LOAD, STORED, Tables
+from outlay.warehouses.clickhouse.schema import ABANDONED_SECONDS
+from outlay.warehouses.clickhouse.server import Address, Server, Trouble, errors, is_missing, plain
+from outlay.warehouses.clickhouse.tables import LOAD, STORED, Tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,7 +139,7 @@ class Clickhouse(BaseModel):
 
     def rows(self, source: str, month: date) -> Iterator[pa.RecordBatch]:
         """Every charge of a source billed in the month that starts on `month`, in the schema of CHARGES."""
-        from outlay.warehouses._clickhouse_load import as_charges
+        from outlay.warehouses.clickhouse.load import as_charges
 
         sql = (
             f"SELECT {', '.join(STORED)} FROM {self._tables.name('charges')}"  # noqa: S608 - our own names
@@ -159,7 +159,7 @@ class Clickhouse(BaseModel):
 
     def maintain(self) -> None:
         """Drop what killed writers left behind. ClickHouse merges by itself."""
-        from outlay.warehouses._clickhouse_schema import sweep
+        from outlay.warehouses.clickhouse.schema import sweep
 
         with self._reported("tidy"):
             self._prepare()
@@ -171,7 +171,7 @@ class Clickhouse(BaseModel):
     # -- how ---------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        from outlay.warehouses._clickhouse_schema import make_ready
+        from outlay.warehouses.clickhouse.schema import make_ready
 
         with self._lock:
             if not self._ready:
@@ -199,7 +199,7 @@ class Clickhouse(BaseModel):
         return found
 
     def _replace(self, span: Span, delivery: str, rows: Iterable[pa.RecordBatch], *, known: bool) -> Replaced:
-        from outlay.warehouses._clickhouse_replace import holds, replace
+        from outlay.warehouses.clickhouse.replacing import holds, replace
 
         rows = Rows(rows)
         with self._reported("write", rows):

@@ -17,13 +17,13 @@ from outlay.core.ports import Replaced
 from outlay.core.query import CostQuery
 from outlay.core.span import Period, Span, next_month
 from outlay.warehouses._charges import Rows, answer_schema, identity
-from outlay.warehouses._postgres_connections import Connections, Trouble, exists, psycopg_or_told
-from outlay.warehouses._postgres_place import place, secrets_of, standard, told
+from outlay.warehouses.postgres.connections import Connections, Trouble, exists, psycopg_or_told
+from outlay.warehouses.postgres.places import place, secrets_of, standard, told
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Postgres(BaseModel):
         """The answer, from one look at the database."""
         import pyarrow as pa
 
-        from outlay.warehouses._postgres_answer import answer
+        from outlay.warehouses.postgres.answers import answer
 
         schema = answer_schema(query)
         with self._reported("read"), self._reading() as connection:
@@ -141,7 +141,7 @@ class Postgres(BaseModel):
 
     def rows(self, source: str, month: date) -> Iterator[pa.RecordBatch]:
         """Every charge of a source billed in the month that starts on `month`, in the schema of CHARGES."""
-        from outlay.warehouses._postgres_copy import copy_out
+        from outlay.warehouses.postgres.copy import copy_out
 
         with self._reported("read"), self._reading() as connection:
             if connection is not None:
@@ -153,7 +153,7 @@ class Postgres(BaseModel):
 
     def maintain(self) -> None:
         """Free the room of rows that are gone, and count anew what the planner has to know, where much changed."""
-        from outlay.warehouses._postgres_schema import tidy
+        from outlay.warehouses.postgres.schema import tidy
 
         with self._reported("tidy"):
             self._prepare()
@@ -161,7 +161,7 @@ class Postgres(BaseModel):
 
     def without_rate(self) -> dict[str, int]:
         """How many charges cloud_costs leaves out for want of a rate to USD, by currency."""
-        from outlay.warehouses._postgres_sums import without_rate
+        from outlay.warehouses.postgres.sums import without_rate
 
         with self._reported("read"), self._reading() as connection:
             return without_rate(connection) if connection is not None else {}
@@ -171,13 +171,13 @@ class Postgres(BaseModel):
     def _prepare(self) -> None:
         with self._lock:
             if not self._ready:
-                from outlay.warehouses._postgres_schema import make_ready
+                from outlay.warehouses.postgres.schema import make_ready
 
                 make_ready(self._opened(), self.usd_rates)
                 self._ready = True
 
     def _replace(self, span: Span, delivery: str, rows: Iterable[pa.RecordBatch], *, known: bool) -> Replaced:
-        from outlay.warehouses._postgres_replace import replace
+        from outlay.warehouses.postgres.replacing import replace
 
         rows = Rows(rows)
         with self._reported("write", rows):

@@ -10,10 +10,10 @@ from outlay.core.money import totals
 from outlay.core.ports import Replaced
 from outlay.core.span import Span
 from outlay.warehouses._charges import changes
-from outlay.warehouses._clickhouse_load import Incoming
-from outlay.warehouses._clickhouse_server import Server
-from outlay.warehouses._clickhouse_swap import Months, believed
-from outlay.warehouses._clickhouse_tables import LOAD, Tables
+from outlay.warehouses.clickhouse.load import Incoming
+from outlay.warehouses.clickhouse.server import Server
+from outlay.warehouses.clickhouse.swap import Months, believed
+from outlay.warehouses.clickhouse.tables import LOAD, Tables
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,11 +6,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from outlay.core.query import CostQuery, Postgres, compile_query
-from outlay.warehouses._postgres_copy import storable
-from outlay.warehouses._postgres_sums import needed
+from outlay.warehouses.postgres.copy import storable
+from outlay.warehouses.postgres.sums import needed
 
 if TYPE_CHECKING:
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
 
 def answer(connection: Connection, query: CostQuery) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from outlay.core.span import Period, Span
 
 if TYPE_CHECKING:
     from outlay.warehouses._charges import Days
-    from outlay.warehouses._postgres_connections import Connection
+    from outlay.warehouses.postgres.connections import Connection
 
 SUMMED_BY = (
     "charge_date", "cut", "provider", "billing_account_id", "sub_account_id", "sub_account_name", "service_name",

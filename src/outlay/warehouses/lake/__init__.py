@@ -22,16 +22,16 @@ from outlay.core.query import CostQuery, Cuts, DuckDb, Filter, compile_query
 from outlay.core.span import Period, Span, next_month
 from outlay.objects import SCHEMES, connect, faults, files_of, is_remote, plain
 from outlay.warehouses._charges import Rows, answer_schema, changes, identity
-from outlay.warehouses._delta import COMMIT_ATTEMPTS, commit, create_table
-from outlay.warehouses._history import is_kept, snapshot_at
-from outlay.warehouses._snapshot import DataFile, Snapshot, scan
+from outlay.warehouses.lake.delta import COMMIT_ATTEMPTS, commit, create_table
+from outlay.warehouses.lake.snapshot import DataFile, Snapshot, scan
+from outlay.warehouses.lake.versions import is_kept, snapshot_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
     from duckdb import DuckDBPyConnection
 
-    from outlay.warehouses._parquet import PartitionWriter
+    from outlay.warehouses.lake.parquet import PartitionWriter
 
 SMALL_FILES = 8
 
@@ -281,7 +281,7 @@ class Lake(BaseModel):
 
     @contextmanager
     def _writer(self, source: str, delivery: str) -> Iterator[PartitionWriter]:
-        from outlay.warehouses._parquet import PartitionWriter
+        from outlay.warehouses.lake.parquet import PartitionWriter
 
         writer = PartitionWriter(self._root, self._options, source, self.compression, delivery)
         try:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from outlay.core.ports import Replaced
 from outlay.core.span import Period, Span
 from outlay.warehouses._charges import changes
-from outlay.warehouses._postgres_connections import Connections, lock
-from outlay.warehouses._postgres_copy import copy_in
-from outlay.warehouses._postgres_schema import partition
-from outlay.warehouses._postgres_sums import (
+from outlay.warehouses.postgres.connections import Connections, lock
+from outlay.warehouses.postgres.copy import copy_in
+from outlay.warehouses.postgres.schema import partition
+from outlay.warehouses.postgres.sums import (
     Known,
     Part,
     clear,

@@ -13,7 +13,7 @@ from outlay.core import focus
 from outlay.core.span import Span
 from outlay.objects import open_to_write, remove
 from outlay.warehouses._charges import by_month, check
-from outlay.warehouses._snapshot import DataFile
+from outlay.warehouses.lake.snapshot import DataFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
