@@ -96,8 +96,7 @@ def test_silences(outlay: Outlay) -> None:
         ("silence daily --for ever --reason x", "'ever' is no length of time; write it as 90m, 36h, 3d or 2w"),
         ("silence daily --reason x", "Missing option '--for'"),
         ("backtest --rule nope --since 2026-10-01", "no rule named 'nope'; there are: daily, october, ec2, stale"),
-        ("backtest --rule stale --since 2026-10-01", "stale is about Outlay itself: only rules about costs are"),
-        ("backtest --rule daily --since 2026-10-02 --until 2026-10-01", "is after --end-date 2026-10-01"),
+        ("backtest --rule daily --since 2026-10-02 --until 2026-10-01", "2026-10-02 is after --until 2026-10-01"),
         ("ack all", "'all' is not a valid integer"),
     ],
 )
@@ -131,6 +130,32 @@ def test_a_rule_is_replayed(outlay: Outlay) -> None:
     steps = [(each["day"], each["step"], each["amount"]) for each in found["final"]]
     assert steps == [("2026-10-02", "fire", "150"), ("2026-10-06", "resolve", "0")]
     assert found["believed"] is None
+
+
+def test_a_rule_about_outlay_itself_is_replayed_by_what_is_kept(outlay: Outlay) -> None:
+    asked = ("alerts", "backtest", "--rule", "stale", "--since", "2026-10-01")
+    assert outlay(*asked).err.splitlines() == [
+        "stale is about Outlay itself: replayed by the runs and calls kept, at the end of each day",
+        "as believed then: nothing was collected yet",
+    ]
+    found = json.loads(outlay(*asked, "--format", "json").out)
+    assert (found["final"], found["believed"], found["known_from"]) == (None, [], None)
+    outlay("collect")
+    today = f"{datetime.now(UTC).date()}"
+    assert f"fired 0 times; before {today} nothing was known" in outlay(*asked, "--until", today).err
+
+
+def test_an_alert_of_a_rule_that_is_not_there_is_marked_and_ended(outlay: Outlay, state: State) -> None:
+    amiss(state, "gone")
+    assert "150.00 USD on 2026-10-02; not judged by these settings" in outlay("alerts").out
+    assert [each["judged_here"] for each in json.loads(outlay("alerts", "list", "--format", "json").out)["alerts"]] == [
+        False
+    ]
+    done = outlay("alerts", "end", "1")
+    assert (done.code, done.err.splitlines()[-1]) == (0, "ended: 150.00 USD on 2026-10-02")
+    assert outlay("alerts").err == "nothing is amiss\n"
+    amiss(state)
+    assert "alert 2 is of daily, which is judged" in outlay("alerts", "end", "2").err
 
 
 def test_a_budget_is_replayed(outlay: Outlay) -> None:

@@ -67,7 +67,7 @@ def test_pace_is_what_the_period_comes_to_if_days_go_on() -> None:
     assert (found.spent, found.pace) == (Decimal(760), Decimal(1200))
     actual, pace = judged(budget(pace={"warning": 110, "critical": 130}), costs) or []
     assert (actual.severity, pace.subject, pace.severity) == (None, "pace", "warning")
-    assert pace.title == "platform: 120.0 % of 1,000.00 USD at this pace"
+    assert pace.title == "1,200.00 USD at this pace by 2026-11-30, 120.0 % of 1,000 (platform)"
     assert ("At this pace", "1,200.00 USD") in pace.facts
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from outlay import judge as judging
 from outlay import reports
-from outlay.core.errors import NotifyError
+from outlay.core.errors import NotifyError, UsageError
 from outlay.core.message import Message
 from outlay.core.settings import Monitoring
 from outlay.judge import Judge, telling
@@ -98,9 +98,13 @@ def test_each_thing_is_told_once(lake: Lake, state: State, clock: type[Clock]) -
         clock.now += timedelta(hours=1)
     assert chat.told == [("warning", "daily/USD"), ("critical", "daily/USD"), ("resolved", "daily/USD")]
     first, worse, over = chat.sent
-    assert first.title == "daily: 150.00 USD on 2026-11-19"
+    assert first.title == "150.00 USD on 2026-11-19, over 100 (daily)"
     assert worse.facts[:2] == (("Rule", "daily"), ("Threshold", "200.00 USD"))
     assert worse.series[-1] == (day(19), Decimal(250))
+    assert (worse.title, over.title) == (
+        "250.00 USD on 2026-11-19, over 200 (daily)",
+        "50.00 USD on 2026-11-19, within 100 (daily)",
+    )
     assert over.text == "Costs: 50.00 USD on 2026-11-19, not above 100.00 USD."
     assert {each.status for each in state.deliveries.newest()} == {"delivered"}
 
@@ -135,6 +139,8 @@ def test_it_is_repeated_after_a_while(lake: Lake, state: State, clock: type[Cloc
         judge.run()
         clock.now += timedelta(hours=1)
     assert [severity for severity, _ in chat.told] == ["warning"] * 3
+    title = "150.00 USD on 2026-11-19, over 100 (daily)"
+    assert [each.title for each in chat.sent] == [title, f"Still {title}", f"Still {title}"]
 
 
 def test_days_that_may_still_change_are_not_told(lake: Lake, state: State) -> None:
@@ -162,8 +168,8 @@ def test_of_days_that_settle_together_none_is_passed_over(lake: Lake, state: Sta
     judge.run()
     judge.run()
     assert [each.title for each in chat.sent] == [
-        "daily: 500.00 USD on 2026-11-17",
-        "daily: 1.00 USD on 2026-11-19",
+        "500.00 USD on 2026-11-17, over 200 (daily)",
+        "1.00 USD on 2026-11-19, within 100 (daily)",
     ]
     assert chat.told == [("critical", "daily/USD"), ("resolved", "daily/USD")]
 
@@ -192,6 +198,31 @@ def test_a_refused_message_goes_out_later(lake: Lake, state: State, clock: type[
     assert mail.told == [("warning", "daily/USD")]
 
 
+def test_a_channel_that_fails_holds_up_no_other_and_is_soon_left_alone(
+    lake: Lake, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, [charge(day(19), "150", service_name=f"service {number}") for number in range(9)])
+    rule = {"kind": "threshold", "name": "each", "warning": 5, "group_by": ["service"]}
+    chat, hanging, calls = Channel(), Channel("mail"), []
+    told = threading.Event()
+
+    def hang(_: Message) -> None:
+        calls.append(1)
+        assert told.wait(20)
+        raise NotifyError("mail.example.com: no answer")
+
+    def send(message: Message) -> None:
+        chat.sent.append(message)
+        if len(chat.sent) == 9:
+            told.set()
+
+    monkeypatch.setattr(hanging, "send", hang)
+    monkeypatch.setattr(chat, "send", send)
+    Judge(lake, state, rules(rules=[rule]), [hanging, chat]).run()
+    assert (len(chat.sent), len(calls)) == (9, telling.FAILURES_MAX)
+    assert {each.status for each in state.deliveries.unfinished()} == {"to be tried again", "waiting"}
+
+
 def test_what_nobody_foresaw_is_told_by_its_kind_alone(lake: Lake, state: State) -> None:
     spend(lake, "150")
     Judge(lake, state, rules(), [Channel("mail", ValueError("password=hunter2"))]).run()
@@ -213,13 +244,60 @@ def test_faults_of_the_judge_fail_nothing_else(
     assert chat.told == [("warning", "stale/prod")]  # what needs no store is judged
 
 
-def test_a_rule_that_is_taken_out_is_over(lake: Lake, state: State) -> None:
+def test_processes_with_other_rules_leave_each_others_alerts_alone(
+    lake: Lake, state: State, clock: type[Clock]
+) -> None:
+    spend(lake, "150")
+    chat = Channel()
+    mine = Judge(lake, state, rules(), [chat])
+    others = Judge(lake, state, rules(rules=[{"kind": "new", "name": "services"}]), [chat])
+    for _ in range(20):
+        mine.run()
+        others.run()
+        clock.now += timedelta(hours=12)
+    assert {severity for severity, _ in chat.told} == {"warning"}
+
+
+def test_a_rule_that_nobody_judges_any_more_is_over_after_a_week(lake: Lake, state: State, clock: type[Clock]) -> None:
     spend(lake, "150")
     chat = Channel()
     Judge(lake, state, rules(), [chat]).run()
-    Judge(lake, state, rules(repeat_hours=1), [chat]).run()
+    later = Judge(lake, state, rules(repeat_hours=1), [chat])
+    for _ in range(8):
+        later.run()
+        clock.now += timedelta(days=1)
     assert [severity for severity, _ in chat.told] == ["warning", "resolved"]
-    assert chat.sent[-1].title == "daily: 150.00 USD on 2026-11-19: over"
+    assert chat.sent[-1].title == "Ended: 150.00 USD on 2026-11-19, over 100 (daily)"
+
+
+def test_an_alert_without_a_rule_is_ended_by_hand(lake: Lake, state: State) -> None:
+    put(lake, [charge(day(19), "150"), charge(day(19), "150", billing_currency="EUR")])
+    chat = Channel()
+    judge = Judge(lake, state, rules(), [chat])
+    judge.run()
+    with pytest.raises(UsageError, match=r"^alert 1 is of daily, which is judged"):
+        judge.end(1)
+    assert Judge(lake, state, rules(repeat_hours=1), [chat]).end(1).rule == "daily"
+    assert [severity for severity, _ in chat.told] == ["warning", "warning", "resolved"]
+    assert [each.id for each in state.alerts.standing()] == [2]
+    with pytest.raises(UsageError, match=r"^no alert 1 stands; there are: 2$"):
+        judge.end(1)
+
+
+def test_sources_of_other_processes_are_left_alone(lake: Lake, state: State, clock: type[Clock]) -> None:
+    stale = rules(rules=[{"kind": "stale", "name": "stale", "warning": 24}])
+    for source in ("aws", "gcp"):
+        state.record_run(Run(source, source, clock.now - timedelta(hours=30), 1.0))
+    chat = Channel()
+    for _ in range(2):
+        for source in ("aws", "gcp"):
+            Judge(lake, state, stale, [chat], [source]).run()
+    assert chat.told == [("warning", "stale/aws"), ("warning", "stale/gcp")]
+    with pytest.raises(UsageError, match=r"^alert 1 is of stale, which is judged"):
+        Judge(lake, state, stale, [chat], ["aws"]).end(1)
+    clock.now += timedelta(days=8)
+    Judge(lake, state, stale, [chat], ["aws"]).run()
+    assert ("resolved", "stale/gcp") in chat.told  # nobody has that source any more
 
 
 def test_groups_are_told_apart(lake: Lake, state: State) -> None:
@@ -252,7 +330,7 @@ def test_what_calls_cost_and_what_is_stale(lake: Lake, state: State, clock: type
     Judge(lake, state, rules(rules=own), [chat], ["prod"]).run()
     assert chat.told == [("warning", "stale/prod"), ("warning", "calls/USD")]
     assert chat.sent[0].text.startswith("prod was last refreshed 30 hours ago; its numbers stay as they were. The last")
-    assert chat.sent[1].title == "calls: 0.50 USD for calls of providers this month"
+    assert chat.sent[1].title == "0.50 USD for calls of providers this month, over 0.25 (calls)"
 
 
 def test_it_goes_on_beside_the_server(lake: Lake, state: State, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def test_a_threshold_is_passed_by_the_last_day(amount: str, severity: str | None
 
 def test_a_verdict_says_what_and_when_and_of_which_limit() -> None:
     (found,) = threshold(limit(), known(cost(LAST, "1234.5"))) or []
-    assert found.title == "daily: 1,234.50 USD on 2026-11-19"
+    assert found.title == "1,234.50 USD on 2026-11-19, over 200 (daily)"
     assert found.text == "Costs: 1,234.50 USD on 2026-11-19, above the critical threshold of 200.00 USD."
     assert found.facts[0] == ("Threshold", "200.00 USD")
     assert found.series[-1] == (LAST, Decimal("1234.5"))
@@ -141,7 +141,7 @@ def test_a_week_against_the_week_before(before: str, now: str, severity: str | N
 def test_falling_counts_when_told_so() -> None:
     (found,) = change(rise(falls=True), weeks("100", "10")) or []
     assert found.severity == "warning"
-    assert found.title == "rise: 70.00 USD, -90.0 % against a week before"
+    assert found.title == "70.00 USD in 7 days, -90.0 % on the week before (rise)"
     assert found.text == (
         "Costs: 70.00 USD on 2026-11-13..2026-11-19, -90.0 % against 700.00 USD on 2026-11-06..2026-11-12."
     )

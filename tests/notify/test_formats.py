@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outlay.core.message import Message
@@ -18,6 +18,8 @@ from outlay.notify._slack import slack
 from outlay.notify._teams import teams
 from outlay.notify._words import cut, line, plain, title
 from tests.notify.messages import AT, BARE, ODD, USUAL
+
+LONG = "https://costs.example.com/?"
 
 words = st.text(max_size=400) | st.sampled_from(["&" * 5000, "<" * 160, "x" * 9000, "é\u202e\x00 \n"])
 messages = st.builds(
@@ -32,7 +34,9 @@ messages = st.builds(
         lambda costs: [(date(2026, 1, 1) + timedelta(days=n), cost) for n, cost in enumerate(costs)]
     ),
     currency=st.sampled_from(["USD", ""]),
-    url=st.none() | words | st.sampled_from(["https://costs.example.com/?a=b&c=|d>", "http://[", "HTTPS://X"]),
+    url=st.none()
+    | words
+    | st.sampled_from(["https://costs.example.com/?a=b&c=|d>", "http://[", "HTTPS://X", f"{LONG}{'&' * 9000}"]),
 )
 
 
@@ -62,6 +66,7 @@ def runs(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @given(messages)
+@example(Message("k", "critical", "😀" * 400, "😀" * 9000, AT, [("😀" * 400,) * 2] * 200, (), "", LONG + "&" * 1900))
 def test_any_message_is_within_the_limits(message: Message) -> None:
     check_slack(slack(message))
     document = teams(message)

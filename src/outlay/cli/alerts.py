@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.cli.wiring import asked_days, day, settings_of, state_of
+from outlay.cli.backtest import backtest
+from outlay.cli.wiring import settings_of, state_of
 from outlay.core.duration import duration
-from outlay.core.errors import ConfigError, UsageError, choices
-from outlay.core.money import text
+from outlay.core.errors import UsageError, choices
 
 if TYPE_CHECKING:
-    from outlay.core.settings import Settings
-    from outlay.judge.asking import CostRule
-    from outlay.judge.backtest import Believed, Event
     from outlay.state.alerts import Alert, Silence
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_FOREIGN = "not judged by these settings"
 _LIMIT = click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="The newest so many.")
 
 
@@ -48,6 +45,9 @@ def alerts(ctx: click.Context) -> None:
         ctx.invoke(list_, form="table", resolved=False, limit=30)
 
 
+alerts.add_command(backtest)
+
+
 @alerts.command("list")
 @click.option("--all", "resolved", is_flag=True, help="What is over, too.")
 @_LIMIT
@@ -55,34 +55,36 @@ def alerts(ctx: click.Context) -> None:
 @click.pass_context
 def list_(ctx: click.Context, resolved: bool, limit: int, form: str) -> None:
     """Show what is amiss, the worst first, and what is silenced."""
-    with closing(state_of(settings_of(ctx))) as state:
+    from outlay.judge.asking import is_judged, rules_of
+
+    settings = settings_of(ctx)
+    rules, sources = rules_of(settings.monitoring), [each.name for each in settings.sources]
+    with closing(state_of(settings)) as state:
         found = state.alerts.standing() + (state.alerts.over(limit) if resolved else [])
         silences = state.alerts.silences()
     if form == "json":
-        _print_json({"alerts": [_alert(each) for each in found], "silences": [_silence(each) for each in silences]})
+        told = [_alert(each) | {"judged_here": is_judged(each, rules, sources)} for each in found]
+        _print_json({"alerts": told, "silences": [_silence(each) for each in silences]})
         return
     for each in silences:
         click.echo(f"silenced until {_when(each.until)} UTC: {each.rule} ({each.reason}, {each.made_by})", err=True)
     if not found:
         click.echo("nothing is amiss", err=True)
         return
-    titles = ["id", "severity", "since", "told", "what", *(["over"] if resolved else []), "taken on"]
-    _print_table(
-        titles,
-        [
-            [
-                str(each.id),
-                each.severity,
-                _when(each.since),
-                _when(each.told_at) if each.told_severity else "no",
-                each.title,
-                *([_when(each.resolved_at)] if resolved else []),
-                f"{each.acked_by} {_when(each.acked_at)}" if each.acked_at else "",
-            ]
+    columns: dict[str, list[str]] = {
+        "id": [str(each.id) for each in found],
+        "severity": [each.severity for each in found],
+        "since": [_shortly(each.since) for each in found],
+        "over": [_shortly(each.resolved_at) for each in found],
+        "told": ["" if each.told_severity else "no" for each in found],
+        "taken on": [f"{each.acked_by} {_shortly(each.acked_at)}" if each.acked_at else "" for each in found],
+        "what": [
+            each.title if each.resolved_at or is_judged(each, rules, sources) else f"{each.title}; {_FOREIGN}"
             for each in found
         ],
-        "id",
-    )
+    }
+    titles = [title for title, values in columns.items() if any(values)]  # a terminal has 80 columns
+    _print_table(titles, [list(row) for row in zip(*(columns[each] for each in titles), strict=True)], "id", "since")
 
 
 @alerts.command("ack")
@@ -94,6 +96,19 @@ def ack(ctx: click.Context, alert: int, by: str | None) -> None:
     with closing(state_of(settings_of(ctx))) as state:
         found = state.alerts.ack(alert, by or _who())
     click.echo(f"taken on by {found.acked_by}: {found.title}", err=True)
+
+
+@alerts.command("end")
+@click.argument("alert", metavar="ID", type=int)
+@click.pass_context
+def end(ctx: click.Context, alert: int) -> None:
+    """End an alert whose rule or source is not in the settings any more, and tell so; see docs/alerts.md."""
+    from outlay.cli.judging import judge_of
+
+    settings = settings_of(ctx)
+    with closing(state_of(settings)) as state:
+        found = judge_of(settings, state).end(alert)
+    click.echo(f"ended: {found.title}", err=True)
 
 
 @alerts.command("silence")
@@ -151,7 +166,7 @@ def deliveries(ctx: click.Context, limit: int, form: str) -> None:
             str(each.alert),
             each.channel,
             str(each.message.get("title")),
-            each.status + (f" {_when(each.delivered_at)}" if each.delivered_at else ""),
+            f"{each.status} {_shortly(each.delivered_at)}".rstrip(),
             str(each.attempts),
             each.error or "",
         ]
@@ -165,90 +180,13 @@ def deliveries(ctx: click.Context, limit: int, form: str) -> None:
 @click.pass_context
 def test(ctx: click.Context, channel: str) -> None:
     """Send a message that alerts nobody, and say what happened."""
+    from outlay.cli.judging import page_of
     from outlay.notify import channel_named, channels, trial
 
-    every = channels(settings_of(ctx).monitoring.notifications)
-    click.echo(trial(channel_named(every, channel), datetime.now(UTC)))
-
-
-@alerts.command("backtest")
-@click.option("--rule", "name", required=True, help="A rule, budget or threshold (daily, monthly) of the settings.")
-@click.option("--since", type=day, required=True, help="First day, such as 2026-10-01.")
-@click.option("--until", type=day, help="Last day, inclusive.  [default: yesterday]")
-@_FORMAT
-@click.pass_context
-def backtest(ctx: click.Context, name: str, since: date, until: date | None, form: str) -> None:
-    """Show when a rule would have fired and for how much: with days as they finally were, and as believed then."""
-    from outlay.judge.asking import looking
-    from outlay.judge.backtest import believed, finally_
-
-    days = asked_days(since, until)
-    assert days is not None  # noqa: S101 - since is required
     settings = settings_of(ctx)
-    rule = _rule(settings, name)
-    events = finally_(rule, looking(settings.store, {}, ()), days)
-    then: Believed | None = None
-    unknown = ""
-    with closing(state_of(settings)) as state:
-        try:
-            then = believed(rule, settings.store, state, days)
-        except UsageError as error:
-            unknown = str(error)
-    if form == "json":
-        told = None if then is None else [_event(each) for each in then.events]
-        first = then.known_from.isoformat() if then and then.known_from else None
-        final = [_event(each) for each in events]
-        _print_json({"rule": name, "days": str(days), "final": final, "believed": told, "known_from": first})
-        return
-    rows = [*_events("final", events), *_events("believed", then.events if then else [])]
-    if rows:
-        _print_table(["days as", "day", "step", "severity", "what"], rows)
-    click.echo(f"{_fired(events)} with days as they finally were, {days}", err=True)
-    click.echo(f"as believed then: {_as_believed(then, days.start) if then else unknown}", err=True)
-
-
-def _as_believed(then: Believed, since: date) -> str:
-    if then.known_from is None:
-        return "nothing was collected yet"
-    first = "" if then.known_from == since else f"; before {then.known_from} nothing was known"
-    return f"{_fired(then.events)}{first}"
-
-
-def _rule(settings: Settings, name: str) -> CostRule:
-    from outlay.core.monitoring import ApiSpend, Stale
-    from outlay.judge.asking import rules_of
-
-    known = {each.name: each for each in rules_of(settings.monitoring)}
-    if not known:
-        raise ConfigError("no rules: write some under `monitoring:` in outlay.yaml")
-    if name not in known:
-        raise UsageError(choices("rule", name, [*known]))
-    found = known[name]
-    if isinstance(found, Stale | ApiSpend):
-        raise UsageError(f"{name} is about Outlay itself: only rules about costs are replayed")
-    return found
-
-
-def _events(days_as: str, events: Iterable[Event]) -> list[list[str]]:
-    return [[days_as, str(each.day), each.step, each.verdict.severity or "", each.verdict.title] for each in events]
-
-
-def _fired(events: Sequence[Event]) -> str:
-    times = sum(each.step == "fire" for each in events)
-    return f"fired {times} time{'' if times == 1 else 's'}"
-
-
-def _event(each: Event) -> dict[str, Any]:
-    verdict = each.verdict
-    return {
-        "day": each.day.isoformat(),
-        "step": str(each.step),
-        "severity": verdict.severity,
-        "subject": verdict.subject,
-        "amount": text(verdict.amount),
-        "currency": verdict.currency,
-        "title": verdict.title,
-    }
+    every = channels(settings.monitoring.notifications)
+    page = page_of(settings)
+    click.echo(trial(channel_named(every, channel), datetime.now(UTC), page and f"{page}/"))
 
 
 def _alert(each: Alert) -> dict[str, Any]:
@@ -280,6 +218,10 @@ def _iso(moment: datetime | None) -> str | None:
 
 def _when(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _shortly(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%m-%d %H:%M}"
 
 
 def _print_json(found: Any) -> None:

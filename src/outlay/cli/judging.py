@@ -16,4 +16,11 @@ def judge_of(settings: Settings, state: State) -> Judge:
     """All rules of the settings, and all channels."""
     monitoring = settings.monitoring
     sources = [source.name for source in settings.sources]
-    return Judge(settings.store, state, monitoring, channels(monitoring.notifications), sources)
+    return Judge(
+        settings.store, state, monitoring, channels(monitoring.notifications), sources, public_url=page_of(settings)
+    )
+
+
+def page_of(settings: Settings) -> str | None:
+    """Where people reach the dashboard, if they do."""
+    return settings.api.public_url if settings.dashboard.enabled else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,16 @@ from outlay.state.database import storable
 if TYPE_CHECKING:
     from outlay.core.ports import Warehouse
     from outlay.core.settings import Monitoring
-    from outlay.state import State
+    from outlay.state import State, Then
+    from outlay.state.alerts import Alert
 
 CostRule = Threshold | Change | New | Budget
 AnyRule = CostRule | Stale | ApiSpend
 Rows = Callable[[CostQuery], Sequence[Mapping[str, Any]]]
 
 ENDS_DAYS = 62  # a source without charges in these has no last days to wait for
+
+NONE = "(none)"  # a subject of costs that have no value
 
 _DAY = timedelta(days=1)
 
@@ -36,6 +39,13 @@ def rules_of(monitoring: Monitoring) -> list[AnyRule]:
         periods = (("daily", "day", monitoring.thresholds.daily), ("monthly", "month", monitoring.thresholds.monthly))
         found += [_plain(name, period, each) for name, period, each in periods if each is not None]
     return [*found, *monitoring.budgets, *monitoring.rules]
+
+
+def is_judged(alert: Alert, rules: Iterable[AnyRule], sources: Collection[str]) -> bool:
+    """Whether these rules speak of an alert, for these sources (none: all); else it may be another process's."""
+    rule = next((each for each in rules if each.name == alert.rule), None)
+    foreign = isinstance(rule, Stale) and sources and alert.subject not in sources
+    return rule is not None and not foreign
 
 
 def _plain(name: str, period: str, each: Daily) -> Threshold:
@@ -75,7 +85,7 @@ class Asking:
 
 
 def _subject(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return storable("/".join("(none)" if row[name] is None else str(row[name]) for name in names)) or ""
+    return storable("/".join(NONE if row[name] is None else str(row[name]) for name in names)) or ""
 
 
 def judged(rule: CostRule, known: Known) -> list[Verdict] | None:
@@ -91,7 +101,7 @@ def judged(rule: CostRule, known: Known) -> list[Verdict] | None:
             return budgets.judged(rule, known)
 
 
-def of_itself(rule: Stale | ApiSpend, state: State, now: datetime, sources: Collection[str]) -> list[Verdict]:
+def of_itself(rule: Stale | ApiSpend, state: State | Then, now: datetime, sources: Collection[str]) -> list[Verdict]:
     """What a rule over Outlay itself says. `sources`: those of the settings; none: all. Raises StoreError."""
     if isinstance(rule, ApiSpend):
         return health.api_spend(rule, state.spent())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from outlay import history
+from outlay.core.monitoring import ApiSpend, Stale
 from outlay.core.query import CostQuery
 from outlay.core.span import Period
-from outlay.judge.asking import Asking, CostRule, judged
+from outlay.judge.asking import Asking, CostRule, judged, of_itself
 from outlay.judge.verdicts import Known, Verdict
 from outlay.state.lifecycle import Standing, Step, step
 
@@ -62,11 +63,21 @@ def believed(rule: CostRule, warehouse: Warehouse, state: State, days: Period) -
     return Believed(list(events), next((day for day, known in looks.items() if known.costs), None))
 
 
-def _then(rule: CostRule, warehouse: Warehouse, state: State, day: date, *, ages: Mapping[str, int]) -> Known:
-    moment = datetime.combine(day + _DAY, time(), UTC) - timedelta(microseconds=1)
+def of_runs(rule: Stale | ApiSpend, state: State, days: Period, sources: Collection[str]) -> Believed:
+    """Of a rule over Outlay itself: by the runs and paid calls that the state keeps. `sources` as in of_itself."""
+    looks = {day: state.at(_end(day)) for day in days.each_day()}
+    known = {day: bool(then.freshness()) for day, then in looks.items()}
+    found = ((day, of_itself(rule, looks[day], _end(day), sources)) for day in days.each_day() if known[day])
+    return Believed(list(_lived(found)), next((day for day in known if known[day]), None))
 
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day + _DAY, time(), UTC) - timedelta(microseconds=1)
+
+
+def _then(rule: CostRule, warehouse: Warehouse, state: State, day: date, *, ages: Mapping[str, int]) -> Known:
     def rows(query: CostQuery) -> Sequence[Mapping[str, Any]]:
-        return history.as_of(warehouse, state, query, moment).rows
+        return history.as_of(warehouse, state, query, _end(day)).rows
 
     known = Asking(rows, {}, day).known(rule)
     last: dict[str, date] = {}
@@ -76,7 +87,7 @@ def _then(rule: CostRule, warehouse: Warehouse, state: State, day: date, *, ages
     return replace(known, ends=ends)
 
 
-def _lived(days: Iterator[tuple[date, list[Verdict] | None]]) -> Iterator[Event]:
+def _lived(days: Iterable[tuple[date, list[Verdict] | None]]) -> Iterator[Event]:
     """The steps that people would have been told of."""
     standing: dict[str, Verdict] = {}
     told: dict[str, Standing] = {}

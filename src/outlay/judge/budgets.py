@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 from outlay.core.money import PRECISION
 from outlay.core.monitoring import Budget, Levels
 from outlay.core.span import Period, month_of, next_month
-from outlay.judge.verdicts import ByDay, Known, Series, Verdict, chart, level, money, total
+from outlay.judge.verdicts import ByDay, Known, Series, Verdict, chart, level, money, plain, total
 
 PACE_DAYS_MIN = 3  # fewer say nothing about the days to come
 HUNDRED = Decimal(100)
@@ -22,10 +22,11 @@ _DAY = timedelta(days=1)
 class Spending:
     """What is spent of a budget in a period, and what would be at its end if days go on like those until now.
 
-    `pace` is None while too few days are known.
+    `pace` is None while too few days are known; `days` are those of the period that were added up.
     """
 
     period: Period
+    days: Period
     spent: Decimal
     pace: Decimal | None
 
@@ -50,7 +51,8 @@ def spending(budget: Budget, known: Known) -> Spending | None:
     if end is None or period is None:
         return None
     costs = _costs(budget, known)
-    return Spending(period, total(costs, period), _pace(costs, period, min(end, known.today)))
+    days = Period(period.start, min(end, period.end))
+    return Spending(period, days, total(costs, period), _pace(costs, period, min(end, known.today)))
 
 
 def _pace(costs: ByDay, period: Period, end: date) -> Decimal | None:
@@ -95,11 +97,12 @@ def _verdict(
     severity, limit = level(percent, levels, reached=True)
     whole, said = money(budget.amount, budget.currency), money(amount, budget.currency)
     does = "spent" if subject == "actual" else "at this pace"
+    when = f"since {found.period.start}" if subject == "actual" else f"by {found.period.end - _DAY}"
     return Verdict(
         budget.name,
         subject,
         severity,
-        f"{budget.name}: {percent:.1f} % of {whole} {does}",
+        f"{said} {does} {when}, {percent:.1f} % of {plain(budget.amount)} ({budget.name})",
         f"{said} of {whole} {does}, {percent:.1f} %, for {found.period}. It is told from {limit:f} % on.",
         amount,
         (
@@ -110,6 +113,7 @@ def _verdict(
         ),
         series,
         budget.currency,
+        found.days,
     )
 
 

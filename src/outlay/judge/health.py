@@ -8,7 +8,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from outlay.core.monitoring import ApiSpend, Stale
-from outlay.judge.verdicts import Severity, Verdict, level, money
+from outlay.judge.verdicts import Severity, Verdict, beside, level, money, plain
 from outlay.state.books import Spent
 from outlay.state.records import Freshness
 
@@ -19,17 +19,20 @@ def stale(rule: Stale, fresh: Iterable[Freshness], now: datetime) -> list[Verdic
 
 
 def _stale(rule: Stale, each: Freshness, now: datetime) -> Verdict:
-    hours, severity, ago = Decimal(0), _worst(rule), "never"
+    hours, severity, ago, said = Decimal(0), _worst(rule), "never", "was never refreshed"
+    told = said
     if each.last_success is not None:
         hours = Decimal(max(0, int((now - each.last_success).total_seconds()))) / 3600
-        severity, ago = level(hours, rule)[0], f"{hours:.0f} hours ago"
+        (severity, limit), ago = level(hours, rule), f"{hours:.0f} hours ago"
+        told = f"was last refreshed {ago}{'; its numbers stay as they were' if severity else ''}"
+        said = f"not refreshed for {hours:.0f} hours, over {plain(limit)}" if severity else "is refreshed again"
     why = f" The last attempt failed: {each.error}" if each.error else ""
     return Verdict(
         rule.name,
         each.source,
         severity,
-        f"{rule.name}: {each.source} refreshed {ago}",
-        f"{each.source} was last refreshed {ago}; its numbers stay as they were.{why}",
+        f"{each.source} {said} ({rule.name})",
+        f"{each.source} {told}.{why}",
         hours,
         (("Source", each.source), ("Refreshed", ago), *((("Error", each.error),) if each.error else ())),
     )
@@ -49,7 +52,7 @@ def api_spend(rule: ApiSpend, spent: Iterable[Spent]) -> list[Verdict]:
             rule.name,
             "USD",
             severity,
-            f"{rule.name}: {said} for calls of providers this month",
+            f"{said} for calls of providers this month, {beside(severity, limit)} ({rule.name})",
             f"Asking providers cost {said} this month; the limit is {money(limit, 'USD')}.",
             usd,
             (("Cost of calls", said), ("Limit", money(limit, "USD"))),

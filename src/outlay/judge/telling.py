@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,19 +14,22 @@ from outlay.core.errors import OutlayError
 from outlay.core.message import Message, Severity
 from outlay.core.money import text
 from outlay.judge.verdicts import Verdict
-from outlay.state.alerts import Seen
+from outlay.state.alerts import Seen, Told
+from outlay.state.lifecycle import Step
 
 if TYPE_CHECKING:
     from outlay.core.ports import Notifier
     from outlay.state import Deliveries
     from outlay.state.deliveries import Delivery
 
+FAILURES_MAX = 3  # then a channel is left alone until the next time: each may take a minute
+
 log = logging.getLogger(__name__)
 
 
-def seen(verdict: Verdict, at: datetime) -> Seen:
-    """A verdict as the state has it."""
-    message = message_of(verdict, at)
+def seen(verdict: Verdict, at: datetime, url: str | None = None) -> Seen:
+    """A verdict as the state has it. `url`: where to look."""
+    message = replace(message_of(verdict, at), url=url)
     return Seen(verdict.severity, verdict.title, verdict.text, verdict.facts, as_json(message))
 
 
@@ -58,6 +63,12 @@ def as_json(message: Message) -> dict[str, Any]:
     }
 
 
+def worded(told: Told) -> dict[str, Any]:
+    """What is kept for channels: a reminder says that it is one."""
+    message = dict(told.seen.message or {})
+    return message | {"title": f"Still {message['title']}"} if told.step is Step.REPEAT else message
+
+
 def from_json(kept: Mapping[str, Any]) -> Message:
     """The message that was kept."""
     return Message(
@@ -74,11 +85,21 @@ def from_json(kept: Mapping[str, Any]) -> Message:
 
 
 def hand_over(deliveries: Deliveries, notifiers: Sequence[Notifier], at: datetime) -> int:
-    """Hand over what is due for these channels; how many took theirs. What fails is kept with its error, and logged."""
-    channels = {each.name: each for each in notifiers}
-    done = 0
-    while channels and deliveries.waiting([*channels], at) and (delivery := deliveries.claim([*channels], at)):
-        if error := _sent(channels[delivery.channel], delivery):
+    """Hand over what is due for these channels, to all at a time; how many messages were taken.
+
+    What fails is kept with its error, and logged.
+    """
+    if not notifiers or not deliveries.waiting([each.name for each in notifiers], at):
+        return 0
+    with ThreadPoolExecutor(len(notifiers)) as pool:
+        return sum(pool.map(lambda channel: _hand_over(deliveries, channel, at), notifiers))
+
+
+def _hand_over(deliveries: Deliveries, channel: Notifier, at: datetime) -> int:
+    done = failed = 0
+    while failed < FAILURES_MAX and (delivery := deliveries.claim([channel.name], at)):
+        if error := _sent(channel, delivery):
+            failed += 1
             deliveries.failed(delivery, _now(), error)
             log.warning("alert %d was not delivered by %s: %s", delivery.alert, delivery.channel, error)
         else:
@@ -92,7 +113,7 @@ def _sent(channel: Notifier, delivery: Delivery) -> str | None:
     try:
         channel.send(from_json(delivery.message))
     except OutlayError as error:
-        return str(error)
+        return str(error).removeprefix(f"{channel.name}: ")  # the name is told beside it
     except Exception as error:
         log.debug("unexpected", exc_info=error)
         return f"unexpected {type(error).__name__}"

@@ -8,7 +8,20 @@ from decimal import Decimal
 
 from outlay.core.monitoring import Change, New, Threshold
 from outlay.core.span import Period, month_of
-from outlay.judge.verdicts import ByDay, Known, Series, Severity, Verdict, chart, key, level, money, named, total
+from outlay.judge.verdicts import (
+    ByDay,
+    Known,
+    Series,
+    Severity,
+    Verdict,
+    beside,
+    chart,
+    key,
+    level,
+    money,
+    scope,
+    total,
+)
 
 TOGETHER_MAX = 31  # days that settle together and are all looked at
 
@@ -37,22 +50,26 @@ def threshold(rule: Threshold, known: Known) -> list[Verdict] | None:
 def _threshold(rule: Threshold, subject: str, currency: str, costs: ByDay, days: Period) -> Verdict:
     if rule.period == "day":
         day = max(days.each_day(), key=lambda each: (costs.get(each, Decimal(0)), each))
-        amount, when = costs.get(day, Decimal(0)), f"on {day}"
+        about, on = Period(day, day + _DAY), f"on {day}"
+        when = on
     else:
-        month = Period(month_of(days.end - _DAY), days.end)
-        amount, when = total(costs, month), f"in {month.start:%Y-%m} up to {month.end - _DAY}"
+        about = Period(month_of(days.end - _DAY), days.end)
+        on = f"in {about.start:%Y-%m}"
+        when = f"{on} up to {about.end - _DAY}"
+    amount = total(costs, about)
     severity, limit = level(amount, rule)
     said = f"above the {severity} threshold of" if severity else "not above"
     return Verdict(
         rule.name,
         key(subject, currency),
         severity,
-        f"{named(rule.name, subject)}: {money(amount, currency)} {when}",
+        f"{money(amount, currency)} {on}{scope(subject)}, {beside(severity, limit)} ({rule.name})",
         f"{subject or 'Costs'}: {money(amount, currency)} {when}, {said} {money(limit, currency)}.",
         amount,
         (("Threshold", money(limit, currency)), ("Cost", money(amount, currency)), ("When", when)),
-        chart(costs, days.end),
+        chart(costs, about.end),
         currency,
+        about,
     )
 
 
@@ -90,16 +107,21 @@ def _change(
     (amount, past), (now, before) = amounts, days
     percent = _percent(amount - past, past)
     by = "from nothing" if percent is None else f"{percent:+.1f} %"
+    when, past_when = (
+        ("in 7 days", "the week before") if rule.period == "week" else (f"on {now.start}", "a week before")
+    )
+    against = f"{by} {past_when}" if percent is None else f"{by} on {past_when}"
     return Verdict(
         rule.name,
         key(subject, currency),
         _changed(rule, amount - past, percent),
-        f"{named(rule.name, subject)}: {money(amount, currency)}, {by} against a week before",
+        f"{money(amount, currency)} {when}{scope(subject)}, {against} ({rule.name})",
         f"{subject or 'Costs'}: {money(amount, currency)} on {now}, {by} against {money(past, currency)} on {before}.",
         amount,
         (("Cost", money(amount, currency)), ("Week before", money(past, currency)), ("Change", by)),
         series,
         currency,
+        now,
     )
 
 
@@ -145,12 +167,13 @@ def _new(rule: New, newcomers: dict[tuple[str, str], ByDay], recent: Period) -> 
             rule.name,
             key(subject, currency),
             rule.severity,
-            f"{named(rule.name, subject)}: new, {money(amount, currency)} since {first}",
+            f"{money(amount, currency)}{scope(subject)}, new since {first} ({rule.name})",
             f"{subject} had no costs in {rule.lookback_days} days, and {money(amount, currency)} since {first}.",
             amount,
             (("New", subject), ("First day", str(first)), ("Cost", money(amount, currency))),
             chart(costs, recent.end),
             currency,
+            Period(first, recent.end),
         )
 
 

@@ -69,6 +69,7 @@ class Verdict:
 
     `amount`  what was judged: of `currency`, else a number of the rule's own
     `series`  costs by day, oldest first
+    `days`    those whose costs were judged
     """
 
     rule: str
@@ -80,6 +81,7 @@ class Verdict:
     facts: Facts = ()
     series: Series = ()
     currency: str = ""
+    days: Period | None = None
 
 
 def level(value: Decimal, levels: Levels, *, reached: bool = False) -> tuple[Severity | None, Decimal]:
@@ -97,9 +99,14 @@ def _levels(levels: Levels) -> Iterator[tuple[Severity, Decimal]]:
         yield "warning", levels.warning
 
 
-def named(rule: str, subject: str) -> str:
-    """A rule and what of it, in a title."""
-    return f"{rule}, {subject}" if subject else rule
+def scope(subject: str) -> str:
+    """What of a rule, in a title."""
+    return f" for {subject}" if subject else ""
+
+
+def beside(severity: Severity | None, limit: Decimal) -> str:
+    """On which side of a limit something is, in a title."""
+    return f"{'over' if severity else 'within'} {plain(limit)}"
 
 
 def key(subject: str, currency: str) -> str:
@@ -121,3 +128,9 @@ def chart(costs: ByDay, end: date) -> Series:
 def money(amount: Decimal, currency: str) -> str:
     """An amount for people."""
     return shown(amount, currency)
+
+
+def plain(limit: Decimal) -> str:
+    """A limit as people say it: 1,000."""
+    said = f"{limit:,f}"
+    return said.rstrip("0").rstrip(".") if "." in said else said

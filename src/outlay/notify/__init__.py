@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -40,9 +41,9 @@ def channel_named(every: tuple[Notifier, ...], name: str) -> Notifier:
     return found
 
 
-def trial(channel: Notifier, at: datetime) -> str:
+def trial(channel: Notifier, at: datetime, url: str | None = None) -> str:
     """Send a message that alerts nobody, and say in one line what happened. Raises NotifyError."""
-    channel.send(trial_message(at))
+    channel.send(replace(trial_message(at), url=url))
     return f"{channel.name}: a message was handed over to {getattr(channel, 'place', 'it')}"
 
 

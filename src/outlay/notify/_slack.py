@@ -34,11 +34,11 @@ def slack(message: Message) -> dict[str, Any]:
 
 def _below(message: Message) -> list[str]:
     """Small print: the chart, how bad and since when, where to look."""
-    link = where(message)
+    link = (where(message) or "").replace("&", "&amp;")
     lines = [
         cut(spark(message), TEXT_MAX, _escaped),
         footnote(message),
-        f"<{link.replace('&', '&amp;')}|Look at it>" if link and len(link) < TEXT_MAX // 2 else "",
+        f"<{link}|Look at it>" if 0 < len(link) < TEXT_MAX - NAME_MAX else "",
     ]
     return [each for each in lines if each]
 

@@ -18,6 +18,7 @@ WORDS: dict[Severity, str] = {
     "info": "For information",
 }
 CHART_DAYS = 31  # at most
+URL_MAX = 2000  # longer ones some programs cut, and a chat refuses a message that is too long as a whole
 DAYS_LISTED = 7
 _STEPS = "▁▂▃▄▅▆▇█"
 
@@ -59,7 +60,7 @@ def facts(message: Message) -> list[tuple[str, str]]:
 def where(message: Message) -> str | None:
     """The address to look at, if it is one that a browser opens."""
     url = message.url or ""
-    safe = url.isascii() and url.isprintable() and not set(url) & set(" <>\"'|\\")
+    safe = len(url) <= URL_MAX and url.isascii() and url.isprintable() and not set(url) & set(" <>\"'|\\")
     return url if safe and url.startswith(("http://", "https://")) else None
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from outlay.core.money import text
 from outlay.core.ports import Coverage, DayChange
 from outlay.core.reading import Reading
-from outlay.state import alerts, backfills, books, deliveries, jobs, measured
+from outlay.state import alerts, backfills, books, deliveries, jobs, measured, then
 from outlay.state.alerts import Alerts
 from outlay.state.backfills import Backfill
 from outlay.state.books import Books, Limits, Spent
@@ -24,6 +24,7 @@ from outlay.state.ledgered import Past, Settling, entries, restatement
 from outlay.state.measured import Measured
 from outlay.state.records import Freshness, Restatement, Run
 from outlay.state.tables import COVERAGE, RESTATEMENTS, RUNS
+from outlay.state.then import Then
 
 __all__ = [
     "Alerts",
@@ -44,6 +45,7 @@ __all__ = [
     "Settling",
     "Spent",
     "State",
+    "Then",
     "Wish",
 ]
 
@@ -118,25 +120,11 @@ class State:
 
     def freshness(self) -> list[Freshness]:
         """How fresh every source ever collected is, by name."""
-        done = sa.func.max(sa.case((RUNS.c.error.is_(None), RUNS.c.started_at))).label("done")
-        latest = sa.func.max(RUNS.c.id).label("latest")
-        last = sa.select(RUNS.c.source, done, latest).group_by(RUNS.c.source).subquery()
-        query = (
-            sa.select(RUNS.c.source, last.c.done, RUNS.c.started_at, RUNS.c.seconds, RUNS.c.error, RUNS.c.code)
-            .join(last, RUNS.c.id == last.c.latest)
-            .order_by(RUNS.c.source)
-        )
-        return [
-            Freshness(
-                row.source,
-                aware(row.done) if row.done else None,
-                aware(row.started_at),
-                row.seconds,
-                row.error,
-                row.code,
-            )
-            for row in self._database.read(query)
-        ]
+        return then.freshness(self._database)
+
+    def at(self, moment: datetime) -> Then:
+        """What was known at a moment (UTC)."""
+        return Then(self._database, moment)
 
     def counted(self) -> Mapping[str, Counted]:
         """What was counted of the runs of each source ever collected, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -112,18 +112,26 @@ class Alerts:
         self._database = database
 
     def update(
-        self, rule: str, seen: Mapping[str, Seen], at: datetime, repeat: timedelta, queue: Queue | None = None
+        self,
+        rule: str,
+        seen: Mapping[str, Seen],
+        at: datetime,
+        repeat: timedelta,
+        queue: Queue | None = None,
+        *,
+        others: Collection[str] = (),
     ) -> list[Told]:
-        """What becomes of a rule's alerts now that its subjects are as `seen` at a moment (UTC); others are over.
+        """What becomes of a rule's alerts now that its subjects are as `seen` at a moment (UTC).
 
-        What another has seen later than `at` stays as it is. `queue` is handed what is to be told, in the same
-        transaction.
+        Of its other subjects `others` stay as they are, and the rest is over. What another has seen later than `at`
+        stays as it is. `queue` is handed what is to be told, in the same transaction.
         """
 
         def write(connection: sa.Connection) -> list[Told]:
             rows = _newest(connection, rule)
             turn = _Turn(connection, rule, at, repeat, _silenced(connection, rule, at))
-            subjects = [*seen, *(each for each, row in rows.items() if each not in seen and row.resolved_at is None)]
+            left = [each for each, row in rows.items() if row.resolved_at is None and each not in {*seen, *others}]
+            subjects = [*seen, *left]
             moved = (turn.move(subject, rows.get(subject), seen.get(subject)) for subject in subjects)
             found = [each for each in moved if each is not None]
             if queue is not None:
@@ -152,10 +160,13 @@ class Alerts:
 
     def ack(self, alert: int, by: str) -> Alert:
         """Take an alert on: nobody is reminded of it until it gets worse. Raises UsageError when none stands."""
-        mine = (ALERTS.c.id == alert) & ALERTS.c.resolved_at.is_(None)
-        values = {"acked_at": now(), "acked_by": storable(by)}
-        self._database.write(lambda connection: connection.execute(ALERTS.update().where(mine).values(values)))
-        if not (found := self._read(ALERTS.select().where(mine))):
+        mine = ALERTS.update().where(_stands(alert)).values(acked_at=now(), acked_by=storable(by))
+        self._database.write(lambda connection: connection.execute(mine))
+        return self.one(alert)
+
+    def one(self, alert: int) -> Alert:
+        """One that stands. Raises UsageError when it does not."""
+        if not (found := self._read(ALERTS.select().where(_stands(alert)))):
             known = ", ".join(str(each.id) for each in self.standing())
             raise UsageError(f"no alert {alert} stands; there are: {known or 'none'}")
         return found[0]
@@ -198,6 +209,10 @@ class Alerts:
             )
             for row in self._database.read(query)
         ]
+
+
+def _stands(alert: int) -> sa.ColumnElement[bool]:
+    return (ALERTS.c.id == alert) & ALERTS.c.resolved_at.is_(None)
 
 
 def _newest(connection: sa.Connection, rule: str) -> dict[str, Any]:

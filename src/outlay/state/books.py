@@ -141,11 +141,11 @@ class Books:
         )
 
 
-def spent(database: Database) -> list[Spent]:
-    """What was booked in this calendar month (UTC), by source, account and operation."""
+def spent(database: Database, at: datetime | None = None) -> list[Spent]:
+    """What was booked in the calendar month (UTC) of a moment (None: now) until then, by source, account, operation."""
     keys = (CALLS.c.source, CALLS.c.account, CALLS.c.operation)
     calls = sa.func.count().label("calls")
-    query = sa.select(*keys, calls, _NANO.label("nano")).where(_this_month()).group_by(*keys).order_by(*keys)
+    query = sa.select(*keys, calls, _NANO.label("nano")).where(_this_month(at)).group_by(*keys).order_by(*keys)
     return [Spent(row.source, row.account, row.operation, row.calls, _usd(row.nano)) for row in database.read(query)]
 
 
@@ -162,9 +162,10 @@ def forget(database: Database) -> None:
 _NANO = sa.func.coalesce(sa.func.sum(CALLS.c.nano_usd), 0)
 
 
-def _this_month() -> Any:
-    start = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return CALLS.c.at >= naive(start)
+def _this_month(at: datetime | None = None) -> Any:
+    start = (at or datetime.now(UTC)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    month = CALLS.c.at >= naive(start)
+    return month if at is None else month & (CALLS.c.at <= naive(at))
 
 
 def _usd(nano: int) -> Decimal:

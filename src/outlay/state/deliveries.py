@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,9 +64,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Keeps a message for each of these channels."""
+    """Keeps a message for each of these channels, as `worded`."""
 
     channels: Sequence[str]
+    worded: Callable[[Told], Mapping[str, Any]] = lambda told: told.seen.message or {}
 
     def __call__(self, connection: sa.Connection, told: Iterable[Told], at: datetime) -> None:
         """Keep what is to be told, in the transaction of `connection`. What waits is not repeated."""
@@ -78,7 +79,7 @@ class Outbox:
                     "alert": each.alert,
                     "channel": channel,
                     "severity": each.seen.severity or "resolved",
-                    "message": dict(each.seen.message or {}),
+                    "message": dict(self.worded(each)),
                     "due_at": naive(at),
                     "attempts": 0,
                 }
