@@ -11,7 +11,7 @@ RUN_EXTRAS := --extra aws --extra azure --extra gcp --extra excel --extra postgr
               --extra notify --extra oidc
 # What the tests need of Debian. Elsewhere install the like of them and say `make test PACKAGES=`.
 PACKAGES ?= chromium fonts-dejavu-core postgresql redis-server prometheus prometheus-pushgateway \
-            nagios4-core monitoring-plugins-basic $(if $(shell command -v npm),,nodejs npm)
+            nagios4-core monitoring-plugins-basic icinga2-bin icinga2-common $(if $(shell command -v npm),,nodejs npm)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check clouds bench build lock packages

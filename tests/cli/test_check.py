@@ -56,18 +56,18 @@ def more(*rows: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ("--threshold 1000 --critical 2000", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;1000;2000;0;"),
-        ("--threshold 149 --critical 2000", 1, "WARNING - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;149;2000;0;"),
-        ("-w 1 -c 149.99", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;1;149.99;0;"),
-        ("--threshold 150", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;150;;0;"),
-        ("--critical 200:", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;;200:;0;"),
-        ("--critical @100:150", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;;@100:150;0;"),
-        ("", 1, "WARNING - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;100;200;0;"),
-        ("--tag team=core", 1, "WARNING - 120.00 USD on 2026-11-19 | 'cost'=120.00USD;100;200;0;"),
-        ("--service 'Amazon EC2' --account 1111 -w 500", 0, "OK - 120.00 USD on 2026-11-19 | 'cost'=120.00USD;500;;0;"),
-        ("--source prod --provider aws,gcp -w 500", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;500;;0;"),
-        ("--period month -w 500", 0, "OK - 190.00 USD in 2026-11 up to 2026-11-19 | 'cost'=190.00USD;500;;0;"),
-        ("--measure effective -w 500", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;500;;0;"),
+        ("--threshold 1000 --critical 2000", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;1000;2000"),
+        ("--threshold 149 --critical 2000", 1, "WARNING - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;149;2000"),
+        ("-w 1 -c 149.99", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;1;149.99"),
+        ("--threshold 150", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;150;"),
+        ("--critical 200:", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;;200:"),
+        ("--critical @100:150", 2, "CRITICAL - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;;@100:150"),
+        ("", 1, "WARNING - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;100;200"),
+        ("--tag team=core", 1, "WARNING - 120.00 USD on 2026-11-19 | 'cost'=120.00USD;100;200"),
+        ("--service 'Amazon EC2' --account 1111 -w 500", 0, "OK - 120.00 USD on 2026-11-19 | 'cost'=120.00USD;500;"),
+        ("--source prod --provider aws,gcp -w 500", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;500;"),
+        ("--period month -w 500", 0, "OK - 190.00 USD in 2026-11 up to 2026-11-19 | 'cost'=190.00USD;500;"),
+        ("--measure effective -w 500", 0, "OK - 150.00 USD on 2026-11-19 | 'cost'=150.00USD;500;"),
     ],
 )
 def test_what_it_says(outlay: Outlay, arguments: str, code: int, said: str) -> None:
@@ -103,7 +103,7 @@ def test_wrong_usage_is_unknown(outlay: Outlay, arguments: str, reason: str) -> 
 def test_of_several_currencies_one_is_named(outlay: Outlay) -> None:
     more(charge(day(19), "7", source="eu", billing_currency="EUR"))
     assert outlay("check").out == "COSTS UNKNOWN - several currencies: EUR, USD; choose one with --currency\n"
-    assert outlay("check", "--currency", "EUR").out == "COSTS OK - 7.00 EUR on 2026-11-19 | 'cost'=7.00EUR;100;200;0;\n"
+    assert outlay("check", "--currency", "EUR").out == "COSTS OK - 7.00 EUR on 2026-11-19 | 'cost'=7.00EUR;100;200\n"
 
 
 def test_what_is_stale_is_unknown(outlay: Outlay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +134,21 @@ def test_a_source_that_was_never_collected_is_missing(outlay: Outlay, folder: Pa
     assert outlay("check").code == 1  # it was collected, and had no charges
 
 
+def test_it_writes_nothing(outlay: Outlay, folder: Path) -> None:
+    (folder / "outlay.yaml").write_text(SETTINGS.replace("demo: {name: prod}", "demo: [{name: prod}, {name: other}]"))
+    before = sorted(folder.rglob("*"))
+    assert outlay("check").code == 3
+    assert outlay("check", "--source", "prod").code == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_state_that_is_none_is_unknown(outlay: Outlay, folder: Path) -> None:
+    (folder / "outlay.yaml").write_text(SETTINGS.replace("demo: {name: prod}", "demo: [{name: prod}, {name: other}]"))
+    (folder / "data" / "state.db").write_text("no database at all, but as long as the header of one: " * 9)
+    said = "COSTS UNKNOWN - cannot read the state that `state.url` names: file is not a database\n"
+    assert outlay("check").out == said
+
+
 def test_sources_that_are_not_in_the_settings_are_not_waited_for(outlay: Outlay) -> None:
     more(charge(day(1), "5", source="gone"))
     assert outlay("check").code == 1
@@ -142,7 +157,7 @@ def test_sources_that_are_not_in_the_settings_are_not_waited_for(outlay: Outlay)
 def test_a_service_that_costs_nothing_now_is_fine(outlay: Outlay) -> None:
     put(Lake(path="data"), [charge(day(1, 10), "5", service_name="Old")])
     assert outlay("check", "--service", "Old").out.startswith("COSTS UNKNOWN - no charges of a") is False
-    assert outlay("check", "--service", "Old").out == "COSTS OK - 0.00 USD on 2026-11-19 | 'cost'=0.00USD;100;200;0;\n"
+    assert outlay("check", "--service", "Old").out == "COSTS OK - 0.00 USD on 2026-11-19 | 'cost'=0.00USD;100;200\n"
 
 
 def test_estimates_are_said(outlay: Outlay) -> None:

@@ -107,8 +107,8 @@ def test_where_no_file_can_be(outlay: Outlay, folder: Path) -> None:
         (("--pushgateway", "http://h", "--job", ""), "--job is empty"),
         (("--pushgateway", "h:9091"), "--pushgateway is no address of http or https"),
         (("--openmetrics", "--since", "October"), "'October' is no day"),
-        (("--openmetrics", "--since", "2026-10-09", "--until", "2026-10-01"), "is after"),
-        ((*OCTOBER[1:], "--group-by", "nope"), "named 'nope'"),
+        (("--openmetrics", "--since", "2026-10-09", "--until", "2026-10-01"), "--since 2026-10-09 is after --until"),
+        ((*OCTOBER[1:], "--group-by", "nope"), "named 'nope'; there are: service, account, region, tag:<key>"),
     ],
 )
 def test_wrong_usage(outlay: Outlay, arguments: tuple[str, ...], said: str) -> None:

@@ -55,8 +55,8 @@ def test_the_worst_counts() -> None:
 
 def test_performance_data() -> None:
     warning, critical = Range.parse("1000"), Range.parse("~:2000")
-    assert nagios.perfdata("cost", Decimal("123.45"), "USD", warning, critical) == "'cost'=123.45USD;1000;~:2000;0;"
-    assert nagios.perfdata("cost", Decimal("-1"), "EUR", None, None) == "'cost'=-1EUR;;;0;"
+    assert nagios.perfdata("cost", Decimal("123.45"), "USD", warning, critical) == "'cost'=123.45USD;1000;~:2000"
+    assert nagios.perfdata("cost", Decimal("-1"), "EUR", None, None) == "'cost'=-1EUR;;"
     assert nagios.perfdata("it's=", Decimal(0), "", None, None).startswith("'it''s_'=0;")
 
 

@@ -7,22 +7,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
-import pytest
-
-from outlay.warehouses.lake import Lake
-from tests.charges import charge, put
+from tests.deploy.conftest import placed
 
 OURS = Path(__file__).parents[2] / "deploy" / "nagios" / "outlay.cfg"
 NAGIOS = shutil.which("nagios4", path=f"{os.environ['PATH']}:/usr/sbin") or "nagios4"
-RUN = f"import sys; sys.path[:0] = {sys.path!r}; from outlay.cli import main; main()"
 SECONDS_MAX = 60
 
 SITE = """
@@ -97,30 +91,10 @@ illegal_macro_output_chars=`~$&|'"<>
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Settings and a store: 1500 USD yesterday, of which the team core's are 1400; a source that is stale."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    lake = Lake(path=str(tmp_path / "lake"))
-    lake.prepare()
-    core: dict[str, Any] = {"tags": [("team", "core")], "service_name": "Amazon EC2"}
-    put(lake, [charge(yesterday, "100"), charge(yesterday, "1400", **core)])
-    put(lake, [charge(yesterday - timedelta(days=20), "5", source="old", provider="Other")])
-    (tmp_path / "outlay.yaml").write_text(
-        f"clouds: {{}}\nstore: {{path: {tmp_path}/lake}}\n"
-        "monitoring: {thresholds: {daily: {warning: 100, critical: 1300}}}\n"
-    )
-    program = tmp_path / "outlay"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{RUN}" "$@"\n')
-    program.chmod(0o755)
-    return tmp_path
-
-
 @contextmanager
 def nagios(folder: Path) -> Iterator[None]:
     """Nagios with our definitions as they are, but for where things are."""
-    ours = OURS.read_text().replace("/opt/outlay/bin/outlay", f"{folder}/outlay")
-    (folder / "outlay.cfg").write_text(ours.replace("/etc/outlay/outlay.yaml", f"{folder}/outlay.yaml"))
+    (folder / "outlay.cfg").write_text(placed(OURS, folder))
     names = {"folder": str(folder), "user": getpass.getuser()}
     (folder / "site.cfg").write_text(SITE % names)
     (folder / "nagios.cfg").write_text(MAIN % names)
@@ -166,9 +140,9 @@ def test_nagios_runs_the_plugin_and_tells_people(folder: Path) -> None:
     assert states == {"Costs of the last day": "3", "AWS this month": "0", "By the settings": "2", "Stale": "3"}
     month = found["AWS this month"]
     assert month["plugin_output"].startswith("COSTS OK - 1,500.00 USD in ")
-    assert month["performance_data"] == "'cost'=1500.00USD;20000;30000;0;"
+    assert month["performance_data"] == "'cost'=1500.00USD;20000;30000"
     tagged = found["By the settings"]
     assert tagged["plugin_output"] == f"COSTS CRITICAL - 1,400.00 USD on {yesterday}"
-    assert tagged["performance_data"] == "'cost'=1400.00USD;100;1300;0;"
+    assert tagged["performance_data"] == "'cost'=1400.00USD;100;1300"
     assert found["Stale"]["plugin_output"].startswith("COSTS UNKNOWN - stale: the last charges of old are of ")
     assert any(each.startswith("By the settings: COSTS CRITICAL - 1,400.00 USD on ") for each in people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 from contextlib import closing
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from outlay.cli import nagios
+from outlay.cli.peek import peek
 from outlay.cli.wiring import settings_of, split, state_of, unsettled
 from outlay.core.duration import duration
 from outlay.core.errors import OutlayError, UsageError, choices
@@ -233,10 +235,21 @@ def _all_collected(scope: Scope) -> None:
     held = {source for source, _, _ in scope.settings.store.months()}
     missing = {source.name for source in scope.settings.sources if not named or source.name in named} - held
     if missing:
-        with closing(state_of(scope.settings)) as state:  # one that was collected may well have no charges
-            missing -= {each.source for each in state.freshness() if each.last_success}
+        missing -= _once_collected(scope.settings)  # one that was collected may well have no charges
     if missing:
         raise OutlayError(f"missing: {', '.join(sorted(missing))} was never collected; see `outlay runs`")
+
+
+def _once_collected(settings: Settings) -> set[str]:
+    """The sources that were ever read without a fault. Raises OutlayError."""
+    try:
+        rows = peek(settings, "SELECT DISTINCT source FROM runs WHERE error IS NULL")
+    except sqlite3.Error as error:
+        raise OutlayError(f"cannot read the state that `state.url` names: {error}") from None
+    if rows is not None:
+        return {source for (source,) in rows}
+    with closing(state_of(settings)) as state:
+        return {each.source for each in state.freshness() if each.last_success}
 
 
 def _days(day: date, period: str) -> Period:

@@ -6,14 +6,15 @@ import os
 import sys
 import tempfile
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import asked_days, day, settings_of, split, state_of
+from outlay.cli.wiring import day, settings_of, split, state_of
 from outlay.core.errors import OutlayError, UsageError
+from outlay.core.span import Period
 
 if TYPE_CHECKING:
     from outlay.core.settings import Settings
@@ -117,11 +118,14 @@ def _metrics(settings: Settings) -> bytes:
 
 
 def _history(settings: Settings, since: date | None, until: date | None, groups: tuple[str, ...]) -> bytes:
+    from outlay import reports
     from outlay.serve import openmetrics
 
-    days = asked_days(since, until)
-    assert days is not None  # noqa: S101 - _agree has seen to it
-    return openmetrics.render(settings.store, days, split(groups), settings.metrics.top)
+    assert since is not None  # noqa: S101 - _agree has seen to it
+    end = reports.today() if until is None else until + timedelta(days=1)
+    if end <= since:
+        raise UsageError(f"--since {since} is after --until {end - timedelta(days=1)}")
+    return openmetrics.render(settings.store, Period(since, end), split(groups), settings.metrics.top)
 
 
 def _write(output: Path | None, data: bytes) -> None:

@@ -52,10 +52,10 @@ def state(value: Decimal, warning: Range | None, critical: Range | None) -> int:
 
 
 def perfdata(label: str, value: Decimal, unit: str, warning: Range | None, critical: Range | None) -> str:
-    """'label'=value[unit];warning;critical;minimum;maximum, the maximum left empty."""
+    """'label'=value[unit];warning;critical. Without the least and most there may be: credits make costs negative."""
     quoted = label.replace("'", "''").replace("=", "_")
     limits = (each.text if each else "" for each in (warning, critical))
-    return f"'{quoted}'={value:f}{unit};{';'.join(limits)};0;"
+    return f"'{quoted}'={value:f}{unit};{';'.join(limits)}"
 
 
 def line(code: int, text: str, perf: str = "") -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from outlay.cli.peek import peek
 from outlay.core.config import load
 from outlay.core.errors import ConfigError, OutlayError, UsageError, choices
 from outlay.core.span import Period
@@ -77,25 +78,17 @@ def cache_of(settings: Settings) -> Guarded | None:
 
 
 def unsettled(settings: Settings) -> dict[str, date]:
-    """The first day of each source that may still change: `history.provisional_from`.
-
-    A state in a file is read as it stands: to import SQLAlchemy takes longer than the answer does.
-    """
-    url = settings.state.url.get_secret_value() if settings.state.url else ""
-    path = Path(url.removeprefix("sqlite:///").partition("?")[0])
-    if not url.startswith("sqlite:///"):
-        from outlay.history import provisional_from
-
-        with closing(state_of(settings)) as state:
-            return provisional_from(state)
-    if not path.is_file():
-        return {}
+    """The first day of each source that may still change: `history.provisional_from`."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            rows = file.execute("SELECT source, provisional_from FROM settling").fetchall()
+        rows = peek(settings, "SELECT source, provisional_from FROM settling")
     except sqlite3.Error:  # made by a version that did not measure yet, or not ours to read: costs are told anyway
         return {}
-    return {source: date.fromisoformat(day) for source, day in rows}
+    if rows is not None:
+        return {source: date.fromisoformat(day) for source, day in rows}
+    from outlay.history import provisional_from
+
+    with closing(state_of(settings)) as state:
+        return provisional_from(state)
 
 
 def ask_of(settings: Settings, cache: Guarded | None = None, *, fresh: bool = False) -> Ask:

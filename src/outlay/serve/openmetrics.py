@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from outlay import reports
 from outlay.core.errors import UsageError, choices
 from outlay.core.money import text
-from outlay.core.query import TAG, CostQuery, Measure, dimension
+from outlay.core.query import ALIASES, TAG, CostQuery, Measure
 from outlay.serve.metrics.answers import MEASURES
 from outlay.serve.metrics.costs import BY, start_of
 from outlay.serve.metrics.families import Labels, bounded, summed
@@ -42,10 +42,10 @@ def render(warehouse: Warehouse, days: Period, groups: Sequence[str], top: int) 
 
 
 def _group(word: str) -> str:
-    name = dimension(word)
-    if name not in GROUPS and not name.startswith(TAG):
-        raise UsageError(choices("group of daily costs", word, [*GROUPS.values(), f"{TAG}<key>"]))
-    return name
+    name = ALIASES.get(word, word)
+    if name in GROUPS or (name.startswith(TAG) and name != TAG):
+        return name
+    raise UsageError(choices("group of daily costs", word, [*GROUPS.values(), f"{TAG}<key>"]))
 
 
 def _samples(warehouse: Warehouse, days: Period, group: str | None = None, top: int = 0) -> Iterator[str]:
