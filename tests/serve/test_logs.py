@@ -80,6 +80,14 @@ def test_request_lines(client: TestClient) -> None:
     assert "hunter2" not in out.getvalue()
 
 
+def test_a_key_in_a_path_is_not_in_the_log(client: TestClient) -> None:
+    out = StringIO()
+    logs.setup("INFO", "json", out)
+    client.delete("/api/v1/keys/outlay_5f0c3a2e9d1b_" + "hunter2-" * 5 + "abc")
+    assert [line["path"] for line in lines(out) if "path" in line] == ["/api/v1/keys/outlay_5f0c3a2e9d1b_..."]
+    assert "hunter2" not in out.getvalue()
+
+
 def test_request_ids(client: TestClient) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     forged = client.get("/healthz", headers={"X-Request-ID": "a b" * 100}).headers["x-request-id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,10 @@ from fastapi.testclient import TestClient
 from outlay.core.ports import DayChange
 from outlay.core.query import CostQuery
 from outlay.core.span import Period
+from outlay.serve.access.remembered import LimitedPast
 from outlay.serve.dashboard.numbers import Numbers, Reader
 from outlay.serve.dashboard.view import View
-from outlay.state import Settling, State
+from outlay.state import Restatement, Settling, State
 from outlay.warehouses.lake import Lake
 from tests.serve.conftest import TODAY, day
 
@@ -70,13 +72,55 @@ def test_questions(client: TestClient, query: str, expected: list[tuple[str, ...
         ("start_date=2026-10-04&end_date=2026-10-03", "start_date 2026-10-04 comes after end_date 2026-10-03"),
         ("start_date=4", "start_date: not a day from 1970-01-01 on: '4'; write it as 2026-10-31"),
         ("limit=0", "limit: input should be greater than or equal to 1"),
-        ("sources=prod", "no parameter named 'sources'; there are: source, start_date, end_date, limit"),
+        ("sources=prod", "no parameter named 'sources'; there are: source, start_date, end_date, limit, cursor"),
     ],
 )
 def test_bad_questions_are_problem_documents(client: TestClient, query: str, detail: str) -> None:
     response = client.get(f"{PATH}?{query}")
     assert response.headers["content-type"] == "application/problem+json"
     assert (response.status_code, response.json()["code"], response.json()["detail"]) == (400, "usage", detail)
+
+
+def test_pages_are_all_of_it_in_its_order(client: TestClient, state: State) -> None:
+    for number in range(7):  # of one moment
+        state.past.record("prod", [DayChange(day(n), "USD", Decimal(number), Decimal(n)) for n in (1, 2)])
+    whole = client.get(PATH).json()
+    assert (len(whole["rows"]), whole["next_cursor"]) == (16, None)
+    for limit in (1, 3, 8, 15, 16, 17):
+        found: list[Any] = []
+        cursor = ""
+        while cursor is not None:
+            told = client.get(f"{PATH}?limit={limit}" + (f"&cursor={cursor}" if cursor else "")).json()
+            assert len(told["rows"]) <= limit
+            found, cursor = found + told["rows"], told["next_cursor"]
+        assert found == whole["rows"]
+
+
+def test_a_cursor_is_of_one_question_and_one_ledger(client: TestClient, state: State) -> None:
+    cursor = client.get(f"{PATH}?limit=1").json()["next_cursor"]
+    other = client.get(f"{PATH}?source=prod&cursor={cursor}")
+    assert (other.status_code, other.json()["code"]) == (400, "usage")
+    assert client.get(f"{PATH}?cursor=x").json()["detail"] == "cursor: not one that an answer had as its next_cursor"
+    state.past.record("prod", [DayChange(day(3), "USD", EXACT, Decimal(1))])
+    late = client.get(f"{PATH}?limit=1&cursor={cursor}")
+    assert (late.status_code, late.json()["code"]) == (409, "changed")
+
+
+def test_what_is_restated_while_a_page_is_asked_is_noticed(
+    client: TestClient, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = client.get(f"{PATH}?limit=1").json()["next_cursor"]
+    asked = LimitedPast.restated
+
+    def meanwhile(past: LimitedPast, sources: Sequence[str], days: Period, limit: int) -> list[Restatement]:
+        found = asked(past, sources, days, limit)
+        state.past.record("prod", [DayChange(day(3), "USD", EXACT, Decimal(limit))])
+        return found
+
+    monkeypatch.setattr(LimitedPast, "restated", meanwhile)
+    late = client.get(f"{PATH}?limit=1&cursor={cursor}")
+    assert (late.status_code, late.json()["code"]) == (409, "changed")
+    assert client.get(PATH).status_code == 200
 
 
 def test_costs_are_provisional_from_the_first_day_that_is_not_settled(client: TestClient, state: State) -> None:

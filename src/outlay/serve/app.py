@@ -136,7 +136,8 @@ def create_app(
         metrics.mount(app, exposition, access.limits)
     if "api" in parts:
         named = kinds or {name: name for name in sources}
-        api.mount(app, asked, known, collector, kinds=named, tag_keys=tag_keys, settings=http)
+        let_in = guard.keys if guard else None  # in a demo they are not where its charges are
+        api.mount(app, asked, known, collector, kinds=named, tag_keys=tag_keys, settings=http, known_keys=let_in)
     if "dashboard" in parts and dashboard is not None and dashboard.enabled:
         from outlay.serve import dashboard as pages
 

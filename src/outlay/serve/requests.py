@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from structlog.contextvars import bound_contextvars
 
+from outlay.core.grants import hidden
 from outlay.serve.api.problems import problem
 
 if TYPE_CHECKING:
@@ -65,6 +66,6 @@ class RequestLog:
 def _line(scope: Scope, status: int | None, milliseconds: float) -> None:
     level = logging.DEBUG if scope["path"] in QUIET else logging.INFO
     # Percent-encoded, as it came: a decoded path can hold line breaks and forge log lines.
-    path = quote(scope["path"], safe="/:@!$&()*+,;=~-._")
+    path = quote(hidden(scope["path"]), safe="/:@!$&()*+,;=~-._")
     fields = {"method": scope["method"], "path": path, "status": status, "ms": round(milliseconds, 1)}
     log.log(level, "request", extra=fields)

@@ -117,6 +117,25 @@ class Keys:
         return _key(self._database.read(KEYS.select().where(KEYS.c.id == key))[0])
 
 
+def as_json(key: Key) -> dict[str, Any]:
+    """The JSON of a key: all that is known of it but its hash."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scope": key.scope,
+        "limits": {dimension: list(values) for dimension, values in key.limits.items()},
+        "status": key.status,
+        "created_at": _iso(key.created_at),
+        "expires_at": _iso(key.expires_at),
+        "revoked_at": _iso(key.revoked_at),
+        "used_at": _iso(key.used_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
 def _hash(secret: str) -> str:
     return sha256(secret.encode(errors="replace")).hexdigest()
 

@@ -118,7 +118,7 @@ def test_keys_that_are_over_are_told_so_to_whoever_has_them(serve: Serve, state:
 def test_scopes(serve: Serve, scope: str) -> None:
     asked = client(serve(keys=own(scope=scope)), OWN)
     assert asked.get(SUMMARY).status_code == 200
-    assert asked.head("/metrics").status_code in (405, 503)
+    assert asked.head("/metrics").status_code == 503
     found = asked.post("/api/v1/prod/collect")
     if scope == "read":
         assert (found.status_code, found.json()["code"]) == (403, "scope")
@@ -126,8 +126,10 @@ def test_scopes(serve: Serve, scope: str) -> None:
         assert 'error="insufficient_scope", scope="collect"' in found.headers["www-authenticate"]
     else:
         assert found.status_code == 202
-    assert asked.get("/api/v1/keys").status_code == (404 if scope == "admin" else 403)
-    assert asked.delete("/api/v1/keys/1").status_code in ((404, 405) if scope == "admin" else (403,))
+    assert asked.get("/api/v1/keys").status_code == (200 if scope == "admin" else 403)
+    assert asked.head("/api/v1/keys").status_code == (200 if scope == "admin" else 403)
+    assert asked.post("/api/v1/keys", json={"name": "more"}).status_code == (201 if scope == "admin" else 403)
+    assert asked.delete("/api/v1/keys/1").status_code == (404 if scope == "admin" else 403)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "post"])
@@ -316,7 +318,7 @@ def test_refusals_are_in_the_log_with_their_id_and_without_the_key(
     ]
     assert {(line["client"], line["request_id"]) for line in refused} == {(AFAR[0], "my-id")}
     assert "s3cret" not in str(lines)
-    assert key.rpartition("_")[2] not in str(lines)
+    assert key.split("_", 2)[2] not in str(lines)
 
 
 def test_whoever_goes_on_failing_waits_and_a_right_key_never(serve: Serve, state: State, waits: list[float]) -> None:

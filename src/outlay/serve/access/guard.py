@@ -36,7 +36,7 @@ class Guard:
     def __init__(self, settings: Api, keys: Callable[[], Keys], *, insecure: bool = False) -> None:
         """Raises ConfigError when a package is missing."""
         self.settings, self.insecure = settings, insecure
-        self._keys = keys
+        self.keys = keys
         self._issuer = Issuer(settings.oidc) if settings.oidc else None
         self._own = [
             (_hash(each.key.get_secret_value()), Asker(each.name, each.scope, limits_of(each.limits)))
@@ -45,7 +45,7 @@ class Guard:
 
     def anybody(self) -> bool:
         """Whether there is any way in that needs proof. Raises StoreError."""
-        return bool(self._own or self._issuer) or any(each.status == "active" for each in self._keys().every())
+        return bool(self._own or self._issuer) or any(each.status == "active" for each in self.keys().every())
 
     def asker(self, given: str) -> Asker:
         """Whose key or token it is. Raises Refused, StoreError and IssuerError."""
@@ -54,7 +54,7 @@ class Guard:
             return found
         if self._issuer is not None and given.count(".") == 2:
             return self._issuer.asker(given)
-        key = self._keys().find(given)
+        key = self.keys().find(given)
         if key is None:
             raise wrong("an unknown key")
         return self._of_state(key)
@@ -74,7 +74,7 @@ class Guard:
         if scope is None:  # of a newer Outlay
             raise wrong(f"the key {key.id}, whose scope {key.scope!r} is not known here")
         try:
-            self._keys().note_use(key)
+            self.keys().note_use(key)
         except StoreError as error:
             log.warning("when the key %s was used is not noted: %s", key.id, error)
         return Asker(key.name, scope, limits_of(key.limits))

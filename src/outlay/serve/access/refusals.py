@@ -46,11 +46,12 @@ class Refused(Exception):
         return found
 
 
-def unknown() -> Refused:
+def unknown(scope: Scope = "read") -> Refused:
     """Nobody said who he is."""
+    wanted = "" if scope == "read" else f" --scope {scope}"
     told = (
         "this needs a key: as `Authorization: Bearer KEY`, or as the password of any user;"
-        " make one with `outlay keys create`"
+        f" make one with `outlay keys create{wanted}`"
     )
     return Refused(401, "unauthorized", told, "no key", {"WWW-Authenticate": f"Bearer {REALM}"})
 

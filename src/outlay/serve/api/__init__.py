@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import Depends
-from fastapi.security import HTTPBearer
+from starlette.middleware import Middleware
 
 from outlay.core.settings import Api
-from outlay.serve.api import costs, docs, jobs, providers, restatements, sources
+from outlay.serve.api import costs, docs, jobs, keys, openapi, providers, restatements, sources
 from outlay.serve.api.answers import Answers
+from outlay.serve.api.heads import Heads
 from outlay.serve.api.names import Names
 from outlay.serve.api.pace import Pace
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from outlay.core.ports import Warehouse
     from outlay.serve.schedule import Collector
     from outlay.state import State
+    from outlay.state.keys import Keys
 
 PREFIX = "/api/v1"
-
-# For OpenAPI alone: serve.access has looked at the key by then.
-KEY = HTTPBearer(scheme_name="key", description="`outlay keys create` makes one.", auto_error=False)
 
 # Of pages elsewhere that may ask: what they may send, and what they may read of an answer.
 CORS_HEADERS = ("Authorization", "Content-Type", "If-None-Match", "X-Request-ID")
@@ -40,10 +38,11 @@ def mount(
     kinds: Mapping[str, str],
     tag_keys: Sequence[str] = (),
     settings: Api | None = None,
+    known_keys: Callable[[], Keys] | None = None,
 ) -> None:
     """Add /api/v1/... and /docs. `kinds`: the kind of each source in the settings, by its name.
 
-    Warehouse and state tell what whoever asks may see.
+    Warehouse and state tell what whoever asks may see. `known_keys`: those that are let in; left out, the state's.
     """
     pace = Pace((settings or Api()).force_refresh_seconds)
     answers, names = Answers(warehouse, state, pace), Names(warehouse, kinds)
@@ -51,11 +50,14 @@ def mount(
         costs.router(answers),
         restatements.router(state),
         sources.router(state, names),
+        keys.router(known_keys or (lambda: state.keys)),
         jobs.router(state),
         providers.costs_router(answers, names, tag_keys),  # after those whose names are their own
         providers.collect_router(names, collector, pace),
     ):
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(KEY)])
+        app.include_router(router, prefix=PREFIX)
+    app.user_middleware.append(Middleware(Heads))
+    openapi.mount(app)
     docs.mount(app)
 
 
@@ -67,7 +69,7 @@ def allow_origins(app: FastAPI, settings: Api) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
             allow_headers=CORS_HEADERS,
             expose_headers=CORS_EXPOSED,
         )

@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from outlay.core.query import TAG
 from outlay.serve.api.answers import Answers, Basis
-from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import Grouped, Question, Tagged, words
-from outlay.serve.api.shared import Next, takes
+from outlay.serve.api.shared import Next, gives
 
 if TYPE_CHECKING:
     from outlay.serve.api.answers import Told
@@ -47,7 +46,7 @@ class Answer(BaseModel):
 
 def router(answers: Answers) -> APIRouter:
     """The routes below /costs."""
-    routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
+    routes = APIRouter(prefix="/costs", tags=["costs"])
 
     def answer(request: Request, asked: Question, dimensions: Sequence[str]) -> Response:
         query = asked.query(dimensions)
@@ -114,4 +113,4 @@ def _example(dimensions: Sequence[str]) -> dict[str, Any]:
     }
     told = {"content": {"application/json": {"example": example}}, "model": Answer}
     unchanged = {"description": "The answer that If-None-Match names is still right"}
-    return {"responses": {200: told, 304: unchanged}, "response_class": Response, **takes("read")}
+    return {"responses": {200: told, 304: unchanged, **gives(409, 429)}, "response_class": Response}

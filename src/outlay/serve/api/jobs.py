@@ -13,9 +13,8 @@ from pydantic import BaseModel, Field
 
 from outlay.core.errors import UsageError
 from outlay.core.money import text
-from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import words
-from outlay.serve.api.shared import Known, Next, takes, told
+from outlay.serve.api.shared import Known, Next, gives, told
 from outlay.state.jobs import Job, Status
 
 if TYPE_CHECKING:
@@ -110,9 +109,9 @@ class Asked(Known):
 
 def router(state: State) -> APIRouter:
     """The routes below /jobs."""
-    routes = APIRouter(prefix="/jobs", tags=["collecting"], responses=documented())
+    routes = APIRouter(prefix="/jobs", tags=["collecting"])
 
-    @routes.get("", response_model=JobList, **told({"rows": [JOB], "next_cursor": None}), **takes("read"))
+    @routes.get("", response_model=JobList, **told({"rows": [JOB], "next_cursor": None}))
     def jobs(asked: Annotated[Asked, Query()]) -> dict[str, Any]:
         """Collections that run or ran, the newest first; they are known for 90 days."""
         sources, before = frozenset(words(asked.source)) or None, _read(asked.cursor) if asked.cursor else None
@@ -120,7 +119,7 @@ def router(state: State) -> APIRouter:
         rows = found[: asked.limit]
         return {"rows": [as_json(each) for each in rows], "next_cursor": _cursor(rows[-1]) if rows != found else None}
 
-    @routes.get("/{job_id}", response_model=JobWithRuns, **told({**JOB, "runs": [RUN]}), **takes("read"))
+    @routes.get("/{job_id}", response_model=JobWithRuns, **told({**JOB, "runs": [RUN]}, more=gives(404)))
     def job(job_id: Annotated[str, Path(description="The `job_id` that starting it gave.")]) -> dict[str, Any]:
         """One collection, and what became of each part of it so far."""
         found = state.jobs.get(job_id)

@@ -38,7 +38,12 @@ class Cursor:
     @classmethod
     def start(cls, query: CostQuery, version: str) -> Cursor:
         """Before the first row."""
-        return cls(0, _digest(repr(replace(query, limit=None))), _digest(version))
+        return cls.of(replace(query, limit=None), version)
+
+    @classmethod
+    def of(cls, question: object, version: str) -> Cursor:
+        """Before the first row of what a question, which its repr tells from others, is answered with."""
+        return cls(0, _digest(repr(question)), _digest(version))
 
     def after(self, rows: int) -> Cursor:
         """So many rows later."""

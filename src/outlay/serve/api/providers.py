@@ -18,9 +18,8 @@ from outlay import reports
 from outlay.core.money import PRECISION, text
 from outlay.core.query import TAG, CostQuery, Measure
 from outlay.serve.access.who import asker
-from outlay.serve.api.problems import documented
 from outlay.serve.api.questions import LIMIT_MAX, Day, Question, words
-from outlay.serve.api.shared import Known, Provider, Wished, takes, told
+from outlay.serve.api.shared import Known, Provider, Wished, gives, told
 from outlay.state.jobs import Job, Wish
 
 if TYPE_CHECKING:
@@ -117,12 +116,12 @@ class Asked(Known):
 
 def costs_router(answers: Answers, names: Names, tag_keys: Sequence[str] = ()) -> APIRouter:
     """The route that tells costs; `tag_keys`: those of `by_tag` unless others are asked for."""
-    routes = APIRouter(prefix="/{provider}", tags=["costs"], responses=documented())
-    found: dict[str, Any] = told(COSTS)
+    routes = APIRouter(prefix="/{provider}", tags=["costs"])
+    found: dict[str, Any] = told(COSTS, more=gives(404, 429))
     found["responses"][200]["model"] = ProviderCosts
     found["responses"][304] = {"description": "The answer that If-None-Match names is still right"}
 
-    @routes.get("/costs", response_class=Response, **found, **takes("read"))
+    @routes.get("/costs", response_class=Response, **found)
     def costs(request: Request, provider: Provider, asked: Annotated[Asked, Query()]) -> Response:
         """What a provider or source costs: in all, by service, by region and by tags."""
         query = asked.query()
@@ -140,9 +139,9 @@ def costs_router(answers: Answers, names: Names, tag_keys: Sequence[str] = ()) -
 
 def collect_router(names: Names, collector: Collector, pace: Pace) -> APIRouter:
     """The routes that start collecting."""
-    routes = APIRouter(prefix="/{provider}", tags=["collecting"], responses=documented())
+    routes = APIRouter(prefix="/{provider}", tags=["collecting"])
     found: dict[str, Any] = {"status_code": 202, "response_model": Started}
-    found |= {**told(STARTED, 202, "It is being collected"), **takes("collect")}
+    found |= told(STARTED, 202, "It is being collected", gives(404, 429))
 
     def start(provider: str, wish: Wish) -> JSONResponse:
         jobs = _jobs(collector, pace, names.sources(provider), wish)

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from outlay import history
 from outlay.core.errors import UsageError
 from outlay.core.span import END_MONTH, FIRST_MONTH, Period
-from outlay.serve.api.problems import documented
+from outlay.serve.api.paging import Cursor, changed, page
 from outlay.serve.api.questions import LIMIT_MAX, Day, words
-from outlay.serve.api.shared import Known, takes
+from outlay.serve.api.shared import Known, Next, gives, told
 
 if TYPE_CHECKING:
     from outlay.state import State
@@ -36,7 +36,8 @@ class Asked(Known):
     source: list[str] = Field([], description="Only of these sources, by name; repeat it or separate by commas.")
     start_date: Day | None = Field(None, description="First day that was restated. Default: all.")
     end_date: Day | None = Field(None, description="Last day that was restated, inclusive. Default: all.")
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=LIMIT_MAX, description="The newest so many.")
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=LIMIT_MAX, description="At most so many.")
+    cursor: str | None = Field(None, min_length=1, max_length=64, description="The `next_cursor` of the page before.")
 
     def days(self) -> Period:
         """The days asked for. Raises UsageError when the start comes after the end."""
@@ -63,17 +64,25 @@ class Restatements(BaseModel):
     """The newest first; those of one moment in the order of their days, the last first."""
 
     rows: list[Restated]
+    next_cursor: Next
 
 
 def router(state: State) -> APIRouter:
     """The route below /costs."""
-    routes = APIRouter(prefix="/costs", tags=["costs"], responses=documented())
-    told = {"content": {"application/json": {"example": {"rows": [EXAMPLE]}}}}
+    routes = APIRouter(prefix="/costs", tags=["costs"])
+    found = told({"rows": [EXAMPLE], "next_cursor": None}, more=gives(409))
 
-    @routes.get("/restatements", responses={200: told}, response_model=Restatements, **takes("read"))
+    @routes.get("/restatements", response_model=Restatements, **found)
     def restatements(asked: Annotated[Asked, Query()]) -> dict[str, Any]:
         """Days whose billed cost came out different from what was believed before; the newest change first."""
-        found = state.past.restated(words(asked.source), asked.days(), asked.limit)
-        return {"rows": [history.restated_json(each) for each in found]}
+        question = (words(asked.source), asked.days())
+        newest = state.past.restated(*question, 1) if asked.cursor else []  # what cursors name the ledger by
+        skipped = Cursor.of(question, repr(newest)).at(asked.cursor).offset if asked.cursor else 0
+        found = state.past.restated(*question, skipped + asked.limit + 1)
+        if asked.cursor and found[:1] != newest:
+            raise changed()  # while it was asked
+        rows, more = page(found[skipped:], asked.limit)
+        after = Cursor.of(question, repr(found[:1])).after(skipped + len(rows)).text() if more else None
+        return {"rows": [history.restated_json(each) for each in rows], "next_cursor": after}
 
     return routes

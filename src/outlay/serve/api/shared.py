@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from outlay.core.errors import choices
-from outlay.serve.api.problems import documented
-
-if TYPE_CHECKING:
-    from outlay.core.access import Scope
 
 Provider = Annotated[str, Path(description="A provider, a kind of source or the name of a source: aws, files, prod.")]
 Next = Annotated[str | None, Field(description="The `cursor` of the next page; null on the last one.")]
@@ -38,12 +35,14 @@ class Wished(BaseModel):
     force_refresh: bool = Field(False, description="Go round the answers that providers gave a moment ago.")
 
 
-def told(example: object, status: int = 200, description: str = "The answer") -> dict[str, Any]:
-    """What OpenAPI says of the answers of a route."""
+def told(
+    example: object, status: int = 200, description: str = "The answer", more: Mapping[int, Any] | None = None
+) -> dict[str, Any]:
+    """What OpenAPI says of the answers of a route; `more`: of those of other statuses."""
     content = {"application/json": {"example": example}}
-    return {"responses": {status: {"description": description, "content": content}, **documented()}}
+    return {"responses": {status: {"description": description, "content": content}, **(more or {})}}
 
 
-def takes(scope: Scope) -> dict[str, Any]:
-    """What OpenAPI says of who may: a key of this scope, or none on the server's own machine. serve.access decides."""
-    return {"openapi_extra": {"x-scope": scope, "security": [{}]}}  # added to the one of api.KEY
+def gives(*statuses: int) -> dict[int, dict[str, Any]]:
+    """The problems that a route can end with, beyond those that all can; api.openapi says what each is."""
+    return {status: {} for status in statuses}

@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from outlay import history
-from outlay.serve.api.problems import documented
-from outlay.serve.api.shared import takes, told
+from outlay.serve.api.shared import told
 
 if TYPE_CHECKING:
     from outlay.serve.api.names import Names
@@ -51,9 +50,9 @@ class Sources(BaseModel):
 
 def router(state: State, names: Names) -> APIRouter:
     """The route /sources."""
-    routes = APIRouter(prefix="/sources", tags=["collecting"], responses=documented())
+    routes = APIRouter(prefix="/sources", tags=["collecting"])
 
-    @routes.get("", response_model=Sources, **told({"rows": [SOURCE]}), **takes("read"))
+    @routes.get("", response_model=Sources, **told({"rows": [SOURCE]}))
     def sources() -> dict[str, Any]:
         """What is collected, how fresh it is, and from which day on its costs may still change."""
         known, unsettled, jobs = state.freshness(), history.provisional_from(state), state.jobs.active()
