@@ -47,7 +47,7 @@ def described(document: Document) -> Document:
 def _describe(operation: Document, scope: Any) -> None:
     *others, last = (f"`{each}`" for each in ORDER[ORDER.index(scope) :])
     enough = f"{', '.join(others)} or {last}" if others else last
-    local = [{}] if includes("collect", scope) else []  # as access.LOCAL
+    local: list[Document] = [{}] if includes("collect", scope) else []  # as access.LOCAL
     none = "; none on the server's own machine" if local else ""
     operation["description"] += f"\n\nTakes a key of the scope {enough}{none}."
     operation["security"] = [{"key": [scope]}, *local]
