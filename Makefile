@@ -24,7 +24,7 @@ run: .venv/.run  ## install Outlay into .venv and start it on http://127.0.0.1:8
 	@exec $(BIN)/outlay serve $(ARGS)
 
 test: .venv/.dev .venv/.clouds  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev  ## look for faults without running: lint, format, types, which part imports which
 	$(BIN)/ruff check

@@ -81,12 +81,24 @@ def test_every_grouping_adds_up_to_what_reports_say(charges: list[dict[str, obje
             assert {key: cost for key, cost in plain.items() if key in told or cost} == told
             for label in (*LABELS, "tag"):
                 assert sums(text, f"outlay_cost_{name}_by_{label}", *KEYS) == told
+            named = {labels["account"] for labels, _ in samples(text, "outlay_account_info")}
+            assert {labels["account"] for labels, _ in samples(text, f"outlay_cost_{name}_by_account")} <= named
         total = sums(text, "outlay_cost_last_day", *KEYS)
         assert all(sums(text, f"outlay_cost_last_day_by_{label}", *KEYS) == total for label in ("account", "tag"))
         for name in ("month_to_date", "previous_month", "last_day"):
             for label in LABELS:
                 bounded_to(text, f"outlay_cost_{name}_by_{label}", label, top)
             bounded_to(text, f"outlay_cost_{name}_by_tag", "value", top)
+
+
+def test_accounts_are_called_by_their_names(empty: Lake, state: State) -> None:
+    kept = {"sub_account_id": "111", "sub_account_name": "production"}
+    bare = {"sub_account_id": "222"}
+    small = {"sub_account_id": "333", "sub_account_name": "sandbox"}
+    put(empty, [charge(day(5), "9", **kept), charge(day(5), "8", **bare), charge(day(5), "1", **small)])
+    text = render(empty, state, [], TODAY, options=shown(2))
+    named = [(labels["account"], labels["account_name"]) for labels, _ in samples(text, "outlay_account_info")]
+    assert sorted(named) == [("111", "production"), ("222", "222"), (OTHER, OTHER)]
 
 
 def bounded_to(text: bytes, name: str, label: str, top: int) -> None:
@@ -217,4 +229,4 @@ def test_few_questions_are_asked(lake: Lake, state: State, monkeypatch: pytest.M
     query = Lake.query
     monkeypatch.setattr(Lake, "query", lambda self, what: asked.append(what) or query(self, what))  # type: ignore[func-returns-value]
     render(lake, state, [], TODAY)
-    assert len(asked) == len(set(asked)) == 15
+    assert len(asked) == len(set(asked)) == 16

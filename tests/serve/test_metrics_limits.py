@@ -68,7 +68,8 @@ def test_by_account(lake: Lake, full: State) -> None:
     assert billed == [10.5]
     left = {name for name in families(text) if not name.startswith(("outlay_cost_", "cloud_cost_"))}
     clouds = {f"{cloud}_total_monthly_cost_usd" for cloud in ("aws", "azure", "gcp")}
-    assert left == {"outlay_build_info", "mine", *clouds}
+    assert left == {"outlay_build_info", "outlay_account_info", "mine", *clouds}
+    assert [labels["account"] for labels, _ in samples(text, "outlay_account_info")] == ["1111"]
     assert "outlay_cost_restated" not in families(text)
     assert samples(text, "cloud_cost_last_update_timestamp") == []
 

@@ -59,7 +59,7 @@ def _accounts(answers: Answers, days: Period, top: int) -> Metric:
     rows = answers.rows(CostQuery(days, ("provider", "sub_account"), order="dimensions"))
     labels = ("provider", "sub_account", "currency")
     found = summed((tuple(row[name] or UNKNOWN for name in labels), row["cost"]) for row in rows)
-    names = {OTHER: OTHER, **answers.account_names(days)}
+    names = {OTHER: OTHER, **answers.account_names(answers.both)}  # asked already
     named: Amounts = {
         (provider, account, names.get(account, account), currency): cost
         for (provider, account, currency), cost in bounded(found, 1, top, CURRENCY).items()

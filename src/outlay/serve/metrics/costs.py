@@ -28,14 +28,15 @@ WHAT = ("currency", "measure")
 def families(answers: Answers, settings: Metrics, unsettled: Mapping[str, date]) -> Iterator[Metric]:
     """All costs. `unsettled`: the first day of each source whose cost may still change."""
     yield from _totals(answers)
-    for name, told in MONTHS:
-        for label, dimension in BY:
-            found = _by_month(answers, name, dimension)
-            yield _by(f"{name}_by_{label}", told, label, bounded(found, 2, settings.top), settings.top)
+    accounts: set[str] = set()
     for label, dimension in BY:
-        found = _by_last_day(answers, dimension)
         suffix = "" if label == "service" else f"_by_{label}"  # the first there was, before there were others
-        yield _by(f"last_day{suffix}", LAST_DAY, label, bounded(found, 2, settings.top), settings.top)
+        every = [(f"{name}_by_{label}", told, _by_month(answers, name, dimension)) for name, told in MONTHS]
+        for name, told, found in (*every, (f"last_day{suffix}", LAST_DAY, _by_last_day(answers, dimension))):
+            kept = bounded(found, 2, settings.top)
+            yield _by(name, told, label, kept, settings.top)
+            accounts |= {each[2] for each in kept} if label == "account" else set()
+    yield _named(answers, accounts)
     days = {(source,): start_of(day) for source, day in answers.last_days.items()}
     told = "The day, at its start in UTC, that outlay_cost_last_day is of."
     yield gauge("outlay_cost_last_day_timestamp_seconds", told, ("source",), days)
@@ -86,6 +87,14 @@ def _totals(answers: Answers) -> Iterator[Metric]:
 def _by(name: str, told: str, label: str, found: Amounts, top: int) -> Metric:
     told = f"Cost of {told} by {label}: the {top} largest, the others as {OTHER}."
     return gauge(f"outlay_cost_{name}", told, (*WHO, label, *WHAT), found)
+
+
+def _named(answers: Answers, accounts: Iterable[str]) -> Metric:
+    """Every value there is of the label has its name, be it itself: joined to it, no money is lost."""
+    names = answers.account_names(answers.both)
+    told = "What each account, subscription or project is called."
+    named = {(account, names.get(account, account)): 1 for account in accounts}
+    return gauge("outlay_account_info", told, ("account", "account_name"), named)
 
 
 def _by_month(answers: Answers, name: str, dimension: str) -> Amounts:

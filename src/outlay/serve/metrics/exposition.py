@@ -151,8 +151,7 @@ def mount(app: FastAPI, exposition: Exposition, limits: Callable[[], Limits] = l
         rendered = await run_in_threadpool(exposition.limited, own) if own else exposition.rendered
         if rendered is None:
             return problem(503, "no-data", "the first metrics are not ready yet", {"Retry-After": "5"})
-        headers = {"Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("accept-encoding", ""):
-            zipped = headers | {"Content-Encoding": "gzip"}
+            zipped = {"Vary": "Accept-Encoding", "Content-Encoding": "gzip"}
             return Response(rendered.zipped, headers=zipped, media_type=CONTENT_TYPE)
-        return Response(rendered.plain, headers=headers, media_type=CONTENT_TYPE)
+        return Response(rendered.plain, media_type=CONTENT_TYPE)  # where it is not compressed the app says Vary
