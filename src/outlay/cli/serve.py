@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
-from functools import cache
+from collections.abc import Callable, Collection
+from functools import cache, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,15 +19,25 @@ if TYPE_CHECKING:
     from outlay.serve.schedule import Collect
     from outlay.state import Run
 
-_HOST = click.option("--host", help="Address to listen on.  [default: api.host, 127.0.0.1]")
-_PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: api.port, 8000]")
-_INSECURE = click.option("--insecure", is_flag=True, help="Whoever shows no key may read, beyond this machine too.")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _listens(section: str = "api", port: int = 8000) -> Callable[[F], F]:
+    """The options --host, --port and --insecure; the section of the settings that has what is left out."""
+    options = (
+        click.option("--host", help=f"Address to listen on.  [default: {section}.host, 127.0.0.1]"),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            help=f"Port to listen on.  [default: {section}.port, {port}]",
+        ),
+        click.option("--insecure", is_flag=True, help="Whoever shows no key may read, beyond this machine too."),
+    )
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 @click.command("serve")
-@_HOST
-@_PORT
-@_INSECURE
+@_listens()
 @click.pass_context
 def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Dashboard, API, /metrics and scheduler in one process. Without any settings, on generated data."""
@@ -40,9 +50,7 @@ def serve(ctx: click.Context, host: str | None, port: int | None, insecure: bool
 
 
 @click.command("exporter")
-@_HOST
-@_PORT
-@_INSECURE
+@_listens()
 @click.pass_context
 def exporter(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Collect by the schedule, and serve /metrics alone."""
@@ -51,9 +59,7 @@ def exporter(ctx: click.Context, host: str | None, port: int | None, insecure: b
 
 
 @click.command("api")
-@_HOST
-@_PORT
-@_INSECURE
+@_listens()
 @click.pass_context
 def api(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Serve the REST API alone: it collects what it is asked for, and never by itself."""
@@ -62,9 +68,7 @@ def api(ctx: click.Context, host: str | None, port: int | None, insecure: bool) 
 
 
 @click.command("dashboard")
-@click.option("--host", help="Address to listen on.  [default: dashboard.host, 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: dashboard.port, 8050]")
-@_INSECURE
+@_listens("dashboard", 8050)
 @click.pass_context
 def dashboard(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """Serve the dashboard alone, on what others collect."""
@@ -78,9 +82,7 @@ def dashboard(ctx: click.Context, host: str | None, port: int | None, insecure: 
 
 
 @click.command("demo")
-@_HOST
-@_PORT
-@_INSECURE
+@_listens()
 @click.pass_context
 def demo(ctx: click.Context, host: str | None, port: int | None, insecure: bool) -> int:
     """The same on generated data, without credentials."""
