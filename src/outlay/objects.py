@@ -30,6 +30,7 @@ def connect(files: Any = None) -> DuckDBPyConnection:
 
     con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # global: cursors of this connection are sessions of their own
+    con.execute("SET enable_progress_bar = false")  # on in notebooks and `python -c`, and written among the data
     if files is not None:
         con.register_filesystem(ranged(files))
     return con
