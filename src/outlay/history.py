@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from outlay import reports
 from outlay.analysis.settling import Belief, Look, Point, curve, settled_age
 from outlay.core.errors import StoreError, UsageError
+from outlay.core.moments import iso
 from outlay.core.money import PRECISION, text
 from outlay.core.ports import DayChange
 from outlay.core.query import CostQuery, Filter, column_names
@@ -130,7 +131,7 @@ def _days_of(span: str) -> Period | None:
 def restated_json(each: Restatement) -> dict[str, str | None]:
     """The JSON of a restatement: amounts are decimal strings."""
     return {
-        "observed_at": each.observed_at.isoformat(timespec="seconds"),
+        "observed_at": iso(each.observed_at),
         "source": each.source,
         "day": each.day.isoformat(),
         "currency": each.currency,

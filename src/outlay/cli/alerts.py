@@ -14,6 +14,7 @@ from outlay.cli.backtest import backtest
 from outlay.cli.wiring import settings_of, state_of
 from outlay.core.duration import duration
 from outlay.core.errors import UsageError, choices
+from outlay.core.moments import iso
 
 if TYPE_CHECKING:
     from outlay.state.alerts import Alert, Silence
@@ -151,8 +152,8 @@ def deliveries(ctx: click.Context, limit: int, form: str) -> None:
                 "title": each.message.get("title"),
                 "status": each.status,
                 "attempts": each.attempts,
-                "delivered_at": _iso(each.delivered_at),
-                "due_at": None if each.delivered_at or each.given_up else _iso(each.due_at),
+                "delivered_at": iso(each.delivered_at),
+                "due_at": None if each.delivered_at or each.given_up else iso(each.due_at),
                 "error": each.error,
             }
             for each in found
@@ -198,22 +199,18 @@ def _alert(each: Alert) -> dict[str, Any]:
         "title": each.title,
         "text": each.text,
         "facts": dict(each.facts),
-        "since": _iso(each.since),
-        "seen_at": _iso(each.seen_at),
-        "told_at": _iso(each.told_at),
+        "since": iso(each.since),
+        "seen_at": iso(each.seen_at),
+        "told_at": iso(each.told_at),
         "told_severity": each.told_severity,
-        "acked_at": _iso(each.acked_at),
+        "acked_at": iso(each.acked_at),
         "acked_by": each.acked_by,
-        "resolved_at": _iso(each.resolved_at),
+        "resolved_at": iso(each.resolved_at),
     }
 
 
 def _silence(each: Silence) -> dict[str, Any]:
-    return {"rule": each.rule, "until": _iso(each.until), "reason": each.reason, "made_by": each.made_by}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
+    return {"rule": each.rule, "until": iso(each.until), "reason": each.reason, "made_by": each.made_by}
 
 
 def _when(moment: datetime | None) -> str:

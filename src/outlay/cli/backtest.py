@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outlay.cli.wiring import day, settings_of, state_of
+from outlay.cli.wiring import day, days_between, settings_of, state_of
 from outlay.core.errors import ConfigError, UsageError, choices
 from outlay.core.money import text
 
@@ -40,23 +40,13 @@ class _Replay:
 @click.pass_context
 def backtest(ctx: click.Context, name: str, since: date, until: date | None, form: str) -> None:
     """Show when a rule would have fired and for how much: with days as they finally were, and as believed then."""
-    days = _days(since, until)
+    days = days_between(since, until, ("--since", "--until"))
     settings = settings_of(ctx)
     rule = _rule(settings, name)
     with closing(state_of(settings)) as state:
         found = _replay(rule, settings, state, days)
     show = _show_json if form == "json" else _show_table
     show(name, days, found)
-
-
-def _days(since: date, until: date | None) -> Period:
-    from outlay.core.span import Period
-    from outlay.reports import today
-
-    end = today() if until is None else until + timedelta(days=1)
-    if end <= since:
-        raise UsageError(f"--since {since} is after --until {end - timedelta(days=1)}")
-    return Period(since, end)
 
 
 def _rule(settings: Settings, name: str) -> AnyRule:

@@ -6,15 +6,14 @@ import os
 import sys
 import tempfile
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli.wiring import day, settings_of, split, state_of
+from outlay.cli.wiring import day, days_between, settings_of, split, state_of
 from outlay.core.errors import OutlayError, UsageError
-from outlay.core.span import Period
 
 if TYPE_CHECKING:
     from outlay.core.settings import Settings
@@ -118,14 +117,11 @@ def _metrics(settings: Settings) -> bytes:
 
 
 def _history(settings: Settings, since: date | None, until: date | None, groups: tuple[str, ...]) -> bytes:
-    from outlay import reports
     from outlay.serve import openmetrics
 
     assert since is not None  # noqa: S101 - _agree has seen to it
-    end = reports.today() if until is None else until + timedelta(days=1)
-    if end <= since:
-        raise UsageError(f"--since {since} is after --until {end - timedelta(days=1)}")
-    return openmetrics.render(settings.store, Period(since, end), split(groups), settings.metrics.top)
+    days = days_between(since, until, ("--since", "--until"))
+    return openmetrics.render(settings.store, days, split(groups), settings.metrics.top)
 
 
 def _write(output: Path | None, data: bytes) -> None:

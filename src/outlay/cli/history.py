@@ -13,6 +13,7 @@ import click
 from outlay.cli.wiring import asked_days, days_options, settings_of, state_of
 from outlay.core import money
 from outlay.core.errors import UsageError
+from outlay.core.moments import iso
 
 if TYPE_CHECKING:
     from outlay.core.span import Period
@@ -37,7 +38,7 @@ def runs(ctx: click.Context, source: str | None, limit: int, form: str) -> None:
             {
                 "source": run.source,
                 "span": run.span,
-                "started_at": run.started_at.isoformat(timespec="seconds"),
+                "started_at": iso(run.started_at),
                 "seconds": round(run.seconds, 3),
                 "rows": run.rows,
                 "totals": {currency: money.text(total) for currency, total in run.totals.items()},

@@ -43,16 +43,21 @@ def days_options(command: F) -> F:
 
 def asked_days(start: date | None, end: date | None) -> Period | None:
     """The days between two arguments, the end included and yesterday if left out; None when both are left out."""
-    from outlay.reports import today
-
     if start is None and end is None:
         return None
     if start is None:
         raise UsageError("--end-date needs a --start-date")
-    last = end if end is not None else today() - timedelta(days=1)
-    if last < start:
-        raise UsageError(f"--start-date {start} is after --end-date {last}")
-    return Period(start, last + timedelta(days=1))
+    return days_between(start, end)
+
+
+def days_between(first: date, last: date | None, names: tuple[str, str] = ("--start-date", "--end-date")) -> Period:
+    """The days between two arguments of these names, the last included and yesterday if left out."""
+    from outlay.reports import today
+
+    last = last if last is not None else today() - timedelta(days=1)
+    if last < first:
+        raise UsageError(f"{names[0]} {first} is after {names[1]} {last}")
+    return Period(first, last + timedelta(days=1))
 
 
 def settings_of(ctx: click.Context) -> Settings:

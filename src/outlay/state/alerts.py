@@ -201,11 +201,11 @@ class Alerts:
                 [(name, value) for name, value in row.facts],
                 aware(row.since),
                 aware(row.seen_at),
-                _aware(row.told_at),
+                aware(row.told_at),
                 row.told_severity,
-                _aware(row.acked_at),
+                aware(row.acked_at),
                 row.acked_by,
-                _aware(row.resolved_at),
+                aware(row.resolved_at),
             )
             for row in self._database.read(query)
         ]
@@ -241,7 +241,7 @@ class _Turn:
         if row is not None and aware(row.seen_at) > self.at:
             return None
         stands = row is not None and row.resolved_at is None
-        standing = Standing(row.told_severity, _aware(row.told_at), row.acked_at is not None) if stands else None
+        standing = Standing(row.told_severity, aware(row.told_at), row.acked_at is not None) if stands else None
         seen = seen or Seen(None, row.title, row.text, row.facts)
         took = step(standing, seen.severity, self.at, self.repeat, silenced=self.silenced)
         if took is Step.NONE:
@@ -271,10 +271,6 @@ def _values(seen: Seen, took: Step, at: datetime) -> dict[str, Any]:
     if took in {Step.FIRE, Step.ESCALATE}:
         values |= {"told_severity": seen.severity, "acked_at": None, "acked_by": None}
     return values
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return None if moment is None else aware(moment)
 
 
 def forget(database: Database) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import sqlalchemy as sa
 
@@ -78,9 +78,17 @@ def naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def aware(moment: datetime) -> datetime:
-    """What `naive` made of a moment, as that moment."""
-    return moment.replace(tzinfo=UTC)
+@overload
+def aware(moment: datetime) -> datetime: ...
+
+
+@overload
+def aware(moment: datetime | None) -> datetime | None: ...
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """What `naive` made of a moment, as that moment. None stays None."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def now() -> datetime:

@@ -162,7 +162,7 @@ def _delivery(row: Any, attempts: int | None = None) -> Delivery:
         row.message,
         aware(row.due_at),
         row.attempts if attempts is None else attempts,
-        None if row.delivered_at is None else aware(row.delivered_at),
+        aware(row.delivered_at),
         row.error,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outlay.core.moments import iso
 from outlay.state.database import Database, aware, naive, now, storable
 from outlay.state.tables import METADATA
 
@@ -125,15 +126,11 @@ def as_json(key: Key) -> dict[str, Any]:
         "scope": key.scope,
         "limits": {dimension: list(values) for dimension, values in key.limits.items()},
         "status": key.status,
-        "created_at": _iso(key.created_at),
-        "expires_at": _iso(key.expires_at),
-        "revoked_at": _iso(key.revoked_at),
-        "used_at": _iso(key.used_at),
+        "created_at": iso(key.created_at),
+        "expires_at": iso(key.expires_at),
+        "revoked_at": iso(key.revoked_at),
+        "used_at": iso(key.used_at),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
 
 
 def _hash(secret: str) -> str:
@@ -142,6 +139,6 @@ def _hash(secret: str) -> str:
 
 def _key(row: Any) -> Key:
     moments = (row.created_at, row.expires_at, row.revoked_at, row.used_at)
-    created, *others = (aware(each) if each else None for each in moments)
+    created, *others = map(aware, moments)
     assert created is not None  # noqa: S101 - the column holds no null
     return Key(row.id, row.name, row.scope, row.limits, created, *others)

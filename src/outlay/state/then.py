@@ -44,7 +44,7 @@ def freshness(database: Database, at: datetime | None = None) -> list[Freshness]
     return [
         Freshness(
             row.source,
-            aware(row.done) if row.done else None,
+            aware(row.done),
             aware(row.started_at),
             row.seconds,
             row.error,

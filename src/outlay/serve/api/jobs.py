@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel, Field
 
 from outlay.core.errors import UsageError
+from outlay.core.moments import iso
 from outlay.core.money import text
 from outlay.serve.api.questions import words
 from outlay.serve.api.shared import Known, Next, gives, told
@@ -137,9 +138,9 @@ def as_json(job: Job) -> dict[str, Any]:
         "source": job.source,
         "status": job.status,
         "requested_by": job.requested_by,
-        "requested_at": _moment(job.requested_at),
-        "started_at": _moment(job.started_at),
-        "ended_at": _moment(job.ended_at),
+        "requested_at": iso(job.requested_at),
+        "started_at": iso(job.started_at),
+        "ended_at": iso(job.ended_at),
         "days": job.wish.days,
         "force_refresh": job.wish.fresh,
         "rows": job.rows,
@@ -158,7 +159,7 @@ def _runs(state: State, job: Job) -> list[Run]:
 def _run(run: Run) -> dict[str, Any]:
     return {
         "span": run.span,
-        "started_at": _moment(run.started_at),
+        "started_at": iso(run.started_at),
         "seconds": round(run.seconds, 3),
         "rows": run.rows,
         "totals": {currency: text(total) for currency, total in run.totals.items()},
@@ -168,10 +169,6 @@ def _run(run: Run) -> dict[str, Any]:
         "error": run.error,
         "note": run.note,
     }
-
-
-def _moment(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds") if at else None
 
 
 def _cursor(last: Job) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from outlay import history
+from outlay.core.moments import iso
 from outlay.serve.api.shared import told
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def _fresh(each: Freshness | None) -> dict[str, Any]:
         return dict.fromkeys(("last_success", "last_attempt", "code", "error")) | {"status": "new"}
     return {
         "status": "stale" if each.stale else "fresh",
-        "last_success": each.last_success.isoformat(timespec="seconds") if each.last_success else None,
-        "last_attempt": each.last_attempt.isoformat(timespec="seconds"),
+        "last_success": iso(each.last_success),
+        "last_attempt": iso(each.last_attempt),
         "code": each.code,
         "error": each.error,
     }
